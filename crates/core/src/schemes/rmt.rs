@@ -1,0 +1,565 @@
+//! Random multidimensional transformation (RMT) of DisguisedNets: every block of every channel is
+//! multiplied from the right by a secret matrix of its position, the blocks are shuffled, and noise
+//! may be added.
+//!
+//! Chen, Gu, Sharma: "DisguisedNets: Secure Image Outsourcing for Confidential Model Training in
+//! Clouds", ACM TOIT 2023, doi 10.1145/3609506.
+
+use crate::{
+    Error, Grid, Material, SchemeInfo, Shape, Shuffle, Storage, matrix,
+    params::{Kind, ParamSpec, Params},
+    pixels::{Dtype, Output, PixelsMut, PixelsRef, SampleId, Samples, sized},
+    schedule::{ImageStreams, Schedule},
+    scheme::{Disguise, Scheme},
+    simd::{self, Pair, Route},
+};
+use rayon::prelude::*;
+
+pub(super) static INFO: SchemeInfo = SchemeInfo {
+    name: "rmt",
+    title: "Random multidimensional transformation (DisguisedNets)",
+    paper: "Chen, Gu, Sharma: DisguisedNets, ACM TOIT 2023, doi 10.1145/3609506",
+    summary: "multiplies each block by a secret matrix of its position, shuffles the blocks, adds noise",
+    broken_by: "one known pair per position solves its matrix by least squares when there is no noise, a few when \
+                there is; without any pair, row norms and distances between images survive the rotation",
+    networks: "cnn with front=block, or mlp; both come close to plain training",
+    params: &[
+        ParamSpec {
+            name: "block",
+            help: "side of a block in pixels",
+            kind: Kind::Int { min: 1, max: 256 },
+            default: "4",
+        },
+        ParamSpec {
+            name: "matrix",
+            help: "orthogonal: uniformly distributed rotations and reflections; projection: uniform entries in \
+                   [0, 1), which amplify errors when removed",
+            kind: Kind::Choice(&["orthogonal", "projection"]),
+            default: "orthogonal",
+        },
+        ParamSpec {
+            name: "condition",
+            help: "largest Frobenius condition number of a projection matrix; worse ones are drawn again",
+            kind: Kind::Float { min: 1.0, max: 1e6 },
+            default: "1000",
+        },
+        ParamSpec {
+            name: "noise",
+            help: "width N of the uniform noise [0, N) in grey levels, fresh for each pixel and image; 0 is none",
+            kind: Kind::Float { min: 0.0, max: 255.0 },
+            default: "0",
+        },
+        ParamSpec {
+            name: "noise_stage",
+            help: "after: noise is added to the shuffled blocks; before: to the pixels, before the matrix",
+            kind: Kind::Choice(&["after", "before"]),
+            default: "after",
+        },
+        ParamSpec {
+            name: "shuffle",
+            help: "move the blocks by one secret permutation for the whole data set",
+            kind: Kind::Bool,
+            default: "true",
+        },
+    ],
+    material: &["R", "block_perm", "noise"],
+    storage: Storage::Float,
+    invertible: true,
+    per_image: true,
+    build: |params| {
+        Ok(Box::new(Rmt {
+            params: params.clone(),
+        }))
+    },
+    infer: |material, params| {
+        if let Some([_, side, _]) = material.get("R").map(|r| &r.shape[..]) {
+            params.entry("block".into()).or_insert_with(|| side.to_string());
+        }
+    },
+};
+
+/// A matrix and its inverse.
+type MatrixPair = (Vec<f64>, Vec<f64>);
+
+#[derive(Debug)]
+struct Rmt {
+    params: Params,
+}
+
+impl Rmt {
+    fn block(&self) -> usize {
+        self.params.int("block") as usize
+    }
+
+    fn noise(&self) -> Option<Noise> {
+        let width = self.params.float("noise") as f32;
+        let stage = if self.params.text("noise_stage") == "before" {
+            Stage::Before
+        } else {
+            Stage::After
+        };
+        (width > 0.0).then_some(Noise { width, stage })
+    }
+
+    /// Matrices of all positions and their inverses, row-major, one after the other.
+    fn matrices(
+        &self,
+        schedule: &Schedule,
+        material: Option<&Material>,
+        positions: usize,
+    ) -> Result<(Vec<f64>, Vec<f64>), Error> {
+        let side = self.block();
+        let explicit = material
+            .map(|m| m.reals("R", &[positions, side, side]))
+            .transpose()?
+            .flatten();
+        let pairs: Result<Vec<MatrixPair>, Error> = match &explicit {
+            Some(all) => all
+                .par_chunks_exact(side * side)
+                .enumerate()
+                .map(|(i, forward)| match matrix::inverse(forward, side) {
+                    Some(back) => Ok((forward.to_vec(), back)),
+                    None => Err(Error::material(
+                        "R",
+                        format!("the matrix of position {i} has no inverse"),
+                    )),
+                })
+                .collect(),
+            None => (0..positions as u64)
+                .into_par_iter()
+                .map(|i| {
+                    let mut stream = schedule.stream("rmt-matrix", &[i]);
+                    if self.params.text("matrix") == "projection" {
+                        return matrix::projection(&mut stream, side, self.params.float("condition"));
+                    }
+                    let forward = matrix::haar(&mut stream, side);
+                    let back = matrix::transpose(&forward, side);
+                    Ok((forward, back))
+                })
+                .collect(),
+        };
+        let pairs = pairs?;
+        Ok((
+            pairs
+                .iter()
+                .flat_map(|(forward, _)| forward.iter().copied())
+                .collect(),
+            pairs.iter().flat_map(|(_, back)| back.iter().copied()).collect(),
+        ))
+    }
+
+    /// Bounds of all values, from public parameters alone: a unit column's entries sum to at most
+    /// sqrt(b), a projection's to less than b.
+    fn range(&self) -> (f32, f32) {
+        let side = self.block() as f32;
+        let (before, after) = match self.noise() {
+            Some(Noise {
+                width,
+                stage: Stage::Before,
+            }) => (width, 0.0),
+            Some(Noise {
+                width,
+                stage: Stage::After,
+            }) => (0.0, width),
+            None => (0.0, 0.0),
+        };
+        let top = 255.0 + before;
+        match self.params.text("matrix") {
+            "projection" => (0.0, top * side + after),
+            _ => (-top * side.sqrt(), top * side.sqrt() + after),
+        }
+    }
+}
+
+impl Scheme for Rmt {
+    fn info(&self) -> &'static SchemeInfo {
+        &INFO
+    }
+
+    fn params(&self) -> &Params {
+        &self.params
+    }
+
+    fn output(&self, image: Shape) -> Result<Output, Error> {
+        Ok(Output {
+            shape: Grid::new(image.check()?, self.block()).padded().check()?,
+            dtype: Dtype::F32,
+            range: self.range(),
+        })
+    }
+
+    fn needs_shape(&self) -> bool {
+        true
+    }
+
+    fn key_bits(&self, _image: Shape) -> Option<f64> {
+        None
+    }
+
+    fn advice(&self, image: Shape) -> Vec<String> {
+        super::padding_advice(image, self.block())
+    }
+
+    fn prepare(
+        &self,
+        image: Shape,
+        schedule: &Schedule,
+        material: Option<&Material>,
+    ) -> Result<Box<dyn Disguise>, Error> {
+        let grid = Grid::new(image, self.block());
+        let (forward, back) = self.matrices(schedule, material, grid.positions())?;
+        let shuffle = Shuffle::prepare(schedule, material, grid.positions(), self.params.bool("shuffle"))?;
+        let fixed = material
+            .map(|m| FixedNoise::read(m, grid.padded()))
+            .transpose()?
+            .flatten();
+        let mut output = self.output(image)?;
+        widen(&mut output.range, &forward, self.block(), fixed.as_ref());
+        let order: Vec<usize> = shuffle.order().iter().map(|i| *i as usize).collect();
+        let straight: Vec<usize> = (0..order.len()).collect();
+        let inverse: Vec<usize> = shuffle.inverse().order().iter().map(|i| *i as usize).collect();
+        Ok(Box::new(Prepared {
+            forward: Mixer::new(&grid, &order, &order, &forward),
+            back: Mixer::new(&grid, &inverse, &straight, &back),
+            noise: if fixed.is_some() { None } else { self.noise() },
+            schedule: schedule.clone(),
+            fixed,
+            output,
+            grid,
+        }))
+    }
+}
+
+/// Widens the range to what explicit material can reach.
+fn widen(range: &mut (f32, f32), matrices: &[f64], side: usize, fixed: Option<&FixedNoise>) {
+    let (mut low, mut high) = (0f64, 0f64);
+    for matrix in matrices.chunks_exact(side * side) {
+        for column in 0..side {
+            let entries = || matrix.iter().skip(column).step_by(side);
+            low = low.min(255.0 * entries().filter(|v| **v < 0.0).sum::<f64>());
+            high = high.max(255.0 * entries().filter(|v| **v > 0.0).sum::<f64>());
+        }
+    }
+    let (under, over) = fixed.map_or((0.0, 0.0), |f| {
+        f.values
+            .iter()
+            .fold((0f32, 0f32), |(l, h), v| (l.min(*v), h.max(*v)))
+    });
+    // A hair of room for the rounding of f32 sums.
+    let room = 1e-6 * (high - low) as f32;
+    range.0 = range.0.min(low as f32 - room) + under;
+    range.1 = range.1.max(high as f32 + room) + over;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Stage {
+    Before,
+    After,
+}
+
+/// Derived noise.
+#[derive(Clone, Copy, Debug)]
+struct Noise {
+    width: f32,
+    stage: Stage,
+}
+
+impl Noise {
+    /// Adds (`sign` 1) or takes off (`sign` -1) the noise of one image.
+    fn add(&self, streams: &ImageStreams, id: SampleId, values: &mut [f32], sign: f32) {
+        let width = self.width * sign;
+        streams
+            .stream(id)
+            .with_units(values, |value, unit| *value += unit * width);
+    }
+}
+
+/// Explicit noise, one image after the other, added last.
+struct FixedNoise {
+    values: Vec<f32>,
+    len: usize,
+}
+
+impl FixedNoise {
+    fn read(material: &Material, shape: Shape) -> Result<Option<Self>, Error> {
+        let Some(images) = material
+            .get("noise")
+            .map(|array| array.shape.first().copied().unwrap_or(0))
+        else {
+            return Ok(None);
+        };
+        let wanted = [images, shape.height, shape.width, shape.channels];
+        let values = material.reals("noise", &wanted)?.unwrap_or_default();
+        Ok(Some(Self {
+            values: values.iter().map(|v| *v as f32).collect(),
+            len: shape.len(),
+        }))
+    }
+
+    fn of(&self, place: u64) -> Option<&[f32]> {
+        let start = usize::try_from(place).ok()?.checked_mul(self.len)?;
+        self.values.get(start..)?.get(..self.len)
+    }
+
+    fn check(&self, samples: &Samples<'_>) -> Result<(), Error> {
+        let last = samples.first + samples.ids.len() as u64;
+        if samples.ids.is_empty() || self.of(last - 1).is_some() {
+            return Ok(());
+        }
+        let held = self.values.len() / self.len.max(1);
+        Err(Error::material(
+            "noise",
+            format!("holds {held} images, but there are at least {last}"),
+        ))
+    }
+}
+
+/// Multiplies blocks by matrices on their way from source to target positions.
+struct Mixer {
+    grid: Grid,
+    side: usize,
+    /// Source origin of each target position.
+    sources: Vec<usize>,
+    /// Matrix of each target position, row-major.
+    matrices: Vec<f32>,
+    /// The same for neighbouring targets of 4x4 blocks, in the layouts of the SIMD loops.
+    routes: Vec<Route>,
+    gray: Vec<Pair<8>>,
+    rgb: Vec<Pair<24>>,
+    /// Target positions that have no neighbour to pair with.
+    singles: Vec<usize>,
+}
+
+/// Values behind a plane that the SIMD loops may read.
+const SLACK: usize = 16;
+
+impl Mixer {
+    /// Target block i is source block `order[i]` times matrix `which[i]`.
+    fn new(grid: &Grid, order: &[usize], which: &[usize], matrices: &[f64]) -> Self {
+        let side = grid.block();
+        let of = |i: usize| &matrices[which[i] * side * side..][..side * side];
+        let mut mixer = Self {
+            grid: *grid,
+            side,
+            sources: order.iter().map(|source| grid.origin(*source)).collect(),
+            matrices: (0..order.len())
+                .flat_map(|i| of(i).iter().map(|v| *v as f32))
+                .collect(),
+            routes: Vec::new(),
+            gray: Vec::new(),
+            rgb: Vec::new(),
+            singles: Vec::new(),
+        };
+        let channels = grid.padded().channels;
+        let pairs = side == 4 && (channels == 1 || channels == 3);
+        let mut position = 0;
+        while position < order.len() {
+            if !pairs || position % grid.columns() + 1 == grid.columns() {
+                mixer.singles.push(position);
+                position += 1;
+                continue;
+            }
+            mixer.routes.push(Route {
+                sources: [mixer.sources[position], mixer.sources[position + 1]],
+                target: grid.origin(position),
+            });
+            match channels {
+                1 => mixer.gray.push(expand::<1, 8>(of(position), of(position + 1))),
+                _ => mixer.rgb.push(expand::<3, 24>(of(position), of(position + 1))),
+            }
+            position += 2;
+        }
+        mixer
+    }
+
+    /// Mixes one image; `plane` is padded and continues for [`SLACK`] values.
+    fn run(&self, plane: &[f32], out: &mut [f32], row: &mut Vec<f32>) {
+        let stride = self.grid.padded().row();
+        match self.grid.padded().channels {
+            1 => simd::mix4_gray(plane, out, stride, &self.routes, &self.gray),
+            3 => simd::mix4_rgb(plane, out, stride, &self.routes, &self.rgb),
+            _ => {}
+        }
+        for position in &self.singles {
+            self.mix_block(plane, out, *position, row);
+        }
+    }
+
+    fn mix_block(&self, plane: &[f32], out: &mut [f32], position: usize, row: &mut Vec<f32>) {
+        let (side, channels, stride) = (self.side, self.grid.padded().channels, self.grid.padded().row());
+        let matrix = &self.matrices[position * side * side..][..side * side];
+        let (source, target) = (self.sources[position], self.grid.origin(position));
+        row.resize(2 * side, 0.0);
+        let (pixels, sums) = row.split_at_mut(side);
+        for r in 0..side {
+            let from = &plane[source + r * stride..][..side * channels];
+            let to = &mut out[target + r * stride..][..side * channels];
+            for channel in 0..channels {
+                for (pixel, values) in pixels.iter_mut().zip(from.chunks_exact(channels)) {
+                    *pixel = values[channel];
+                }
+                simd::mix_row(pixels, matrix, sums);
+                for (sum, values) in sums.iter().zip(to.chunks_exact_mut(channels)) {
+                    values[channel] = *sum;
+                }
+            }
+        }
+    }
+}
+
+/// Lays two 4x4 matrices out so that lane (block, column, channel) holds its factor for pixel k.
+fn expand<const C: usize, const LANES: usize>(a: &[f64], b: &[f64]) -> Pair<LANES> {
+    let mut pair = [[0.0; LANES]; 4];
+    for (k, line) in pair.iter_mut().enumerate() {
+        for (lane, value) in line.iter_mut().enumerate() {
+            let matrix = if lane < 4 * C { a } else { b };
+            *value = matrix[k * 4 + lane % (4 * C) / C] as f32;
+        }
+    }
+    pair
+}
+
+struct Prepared {
+    grid: Grid,
+    forward: Mixer,
+    back: Mixer,
+    noise: Option<Noise>,
+    fixed: Option<FixedNoise>,
+    schedule: Schedule,
+    output: Output,
+}
+
+/// Buffers of one worker.
+#[derive(Default)]
+struct Scratch {
+    plane: Vec<f32>,
+    mixed: Vec<f32>,
+    row: Vec<f32>,
+}
+
+impl Prepared {
+    fn noise_at(&self, stage: Stage) -> Option<&Noise> {
+        self.noise.as_ref().filter(|noise| noise.stage == stage)
+    }
+
+    fn apply_one(
+        &self,
+        scratch: &mut Scratch,
+        streams: &ImageStreams,
+        sample: (SampleId, u64),
+        plain: &[u8],
+        out: &mut [f32],
+    ) {
+        let len = self.grid.padded().len();
+        scratch.plane.resize(len + SLACK, 0.0);
+        let plane = &mut scratch.plane[..len];
+        if self.grid.is_exact() {
+            simd::to_f32(plain, plane);
+        } else {
+            self.grid.pad(plain, plane, f32::from);
+        }
+        if let Some(noise) = self.noise_at(Stage::Before) {
+            noise.add(streams, sample.0, plane, 1.0);
+        }
+        self.forward.run(&scratch.plane, out, &mut scratch.row);
+        if let Some(noise) = self.noise_at(Stage::After) {
+            noise.add(streams, sample.0, out, 1.0);
+        }
+        if let Some(fixed) = self.fixed.as_ref().and_then(|f| f.of(sample.1)) {
+            out.iter_mut()
+                .zip(fixed)
+                .for_each(|(value, noise)| *value += noise);
+        }
+    }
+
+    fn remove_one(
+        &self,
+        scratch: &mut Scratch,
+        streams: &ImageStreams,
+        sample: (SampleId, u64),
+        disguised: &[f32],
+        plain: &mut [u8],
+    ) {
+        let len = self.grid.padded().len();
+        scratch.plane.resize(len + SLACK, 0.0);
+        scratch.mixed.resize(len, 0.0);
+        let plane = &mut scratch.plane[..len];
+        plane.copy_from_slice(disguised);
+        if let Some(fixed) = self.fixed.as_ref().and_then(|f| f.of(sample.1)) {
+            plane
+                .iter_mut()
+                .zip(fixed)
+                .for_each(|(value, noise)| *value -= noise);
+        }
+        if let Some(noise) = self.noise_at(Stage::After) {
+            noise.add(streams, sample.0, plane, -1.0);
+        }
+        self.back
+            .run(&scratch.plane, &mut scratch.mixed, &mut scratch.row);
+        if let Some(noise) = self.noise_at(Stage::Before) {
+            noise.add(streams, sample.0, &mut scratch.mixed, -1.0);
+        }
+        if self.grid.is_exact() {
+            simd::to_u8(&scratch.mixed, plain);
+        } else {
+            self.grid.crop(&scratch.mixed, plain, |v| (v + 0.5) as u8);
+        }
+    }
+
+    fn streams(&self, samples: &Samples<'_>) -> ImageStreams {
+        self.schedule.image_streams("rmt-noise", samples.salt)
+    }
+}
+
+impl Disguise for Prepared {
+    fn input(&self) -> Shape {
+        self.grid.image()
+    }
+
+    fn output(&self) -> Output {
+        self.output
+    }
+
+    fn apply(&self, samples: Samples<'_>, plain: &[u8], disguised: PixelsMut<'_>) -> Result<(), Error> {
+        let (count, from, to) = (samples.ids.len(), self.input().len(), self.output.shape.len());
+        let plain = sized(plain, plain.len(), count * from)?;
+        let disguised = disguised.floats(count * to)?;
+        self.fixed.as_ref().map_or(Ok(()), |f| f.check(&samples))?;
+        let streams = self.streams(&samples);
+        let images = plain
+            .par_chunks_exact(from)
+            .zip(disguised.par_chunks_exact_mut(to));
+        images.zip(samples.ids).enumerate().with_min_len(8).for_each_init(
+            Scratch::default,
+            |scratch, (i, ((plain, out), id))| {
+                self.apply_one(scratch, &streams, (*id, samples.first + i as u64), plain, out);
+            },
+        );
+        Ok(())
+    }
+
+    fn remove(&self, samples: Samples<'_>, disguised: PixelsRef<'_>, plain: &mut [u8]) -> Result<(), Error> {
+        let (count, from, to) = (samples.ids.len(), self.output.shape.len(), self.input().len());
+        let disguised = disguised.floats(count * from)?;
+        let found = plain.len();
+        let plain = sized(plain, found, count * to)?;
+        self.fixed.as_ref().map_or(Ok(()), |f| f.check(&samples))?;
+        let streams = self.streams(&samples);
+        let images = disguised
+            .par_chunks_exact(from)
+            .zip(plain.par_chunks_exact_mut(to));
+        images.zip(samples.ids).enumerate().with_min_len(8).for_each_init(
+            Scratch::default,
+            |scratch, (i, ((disguised, plain), id))| {
+                self.remove_one(
+                    scratch,
+                    &streams,
+                    (*id, samples.first + i as u64),
+                    disguised,
+                    plain,
+                );
+            },
+        );
+        Ok(())
+    }
+}
