@@ -38,7 +38,7 @@ RMT_CASES = [
     ("noise25_after_10x9_rgb", (10, 9, 3), {"noise": 25.0}),
     ("noise25_before_10x9_rgb", (10, 9, 3), {"noise": 25.0, "noise_stage": "before"}),
     ("noise0.1_before_b3_7x5", (7, 5, 1), {"block": 3, "noise": 0.1, "noise_stage": "before"}),
-    ("projection_b4_8x8", (8, 8, 1), {"matrix": "projection", "condition": 60.5}),
+    ("projection_b4_8x8", (8, 8, 1), {"matrix": "projection", "condition": 20.5}),
     ("projection_b3_7x5_rgb_noise", (7, 5, 3), {"block": 3, "matrix": "projection", "noise": 100.0}),
 ]
 AES_CASES = [
@@ -102,7 +102,7 @@ def stream_cases():
             "permutations": [fresh().permutation(n) for n in (0, 1, 2, 16, 49)],
             "normals": [bits64(normals.normal()) for _ in range(25)],
             "haar": [{"side": n, "rows": matrix_bits(ref.haar(fresh(), n))} for n in (1, 2, 4, 7)],
-            "projection": [projection_case(fresh(), n, bound) for n, bound in ((1, 1.0), (3, 1000.0), (4, 60.5))],
+            "projection": [projection_case(fresh(), n, bound) for n, bound in ((1, 1.0), (3, 1000.0), (4, 20.5))],
         }
 
 
@@ -117,6 +117,7 @@ def fingerprint_cases():
     for secret, scheme, params, shape, material in (
         (COUNTING, "rmt", RMT, (28, 28, 1), ()),
         (HASHED, "rmt", RMT | {"noise": 0.1, "condition": 250000.5}, (10, 9, 3), ()),
+        (HASHED, "rmt", RMT | {"noise": 1.5e-7, "condition": 1e6}, (10, 9, 3), ()),
         (COUNTING, "aes", AES, (28, 28, 1), ()),
         (COUNTING, "aes", AES | {"per_position": False, "shuffle": False}, None, ()),
         (

@@ -9,6 +9,7 @@ reordered; 32-bit arithmetic is done in doubles and rounded after every operatio
 the same bits because a double has more than twice as many digits (SPEC.md 1).
 """
 
+import decimal
 import hashlib
 import hmac
 import math
@@ -272,7 +273,8 @@ def shown(value):
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else repr(value)
+        digits = format(decimal.Decimal(repr(value)), "f")
+        return digits.removesuffix(".0")
     return str(value)
 
 

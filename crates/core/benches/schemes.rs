@@ -2,7 +2,7 @@
 //! machine on the same bytes: memcpy, u8 -> f32 conversion, and the `aes` crate on a flat buffer.
 //!
 //! `cargo bench -p visard-core` measures with 1 and 2 threads; `cargo bench -p visard-core --bench
-//! schemes -- --ratios` prints only the table of ratios, each scheme measured in turns with its
+//! schemes -- --ratios [NAME]` prints only the table of ratios, each scheme measured in turns with its
 //! limit so that both see the same machine.
 
 use aes::{
@@ -168,6 +168,9 @@ fn ratios() {
         pool(threads).install(|| {
             for (subject, limit, asked) in ROWS {
                 let (mut subject, mut limit) = (subject(), limit());
+                if std::env::args().nth(2).is_some_and(|part| !subject.name.contains(&part)) {
+                    continue;
+                }
                 let (taken, least) = race(&mut subject, &mut limit);
                 let rate = |seconds: f64| LEN as f64 / seconds / 1e6;
                 println!(

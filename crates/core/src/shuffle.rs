@@ -49,48 +49,62 @@ impl Shuffle {
     /// Moves the blocks of whole padded images, in parallel over the images.
     pub fn apply<T: Copy + Send + Sync>(&self, grid: &Grid, from: &[T], to: &mut [T]) {
         let len = grid.padded().len();
+        let sources: Vec<usize> = self
+            .order
+            .iter()
+            .map(|source| grid.origin(*source as usize))
+            .collect();
         let images = from.par_chunks_exact(len).zip(to.par_chunks_exact_mut(len));
         images
             .with_min_len(16)
-            .for_each(|(from, to)| self.apply_one(grid, from, to));
+            .for_each(|(from, to)| move_blocks(grid, &sources, from, to));
     }
+}
 
-    fn apply_one<T: Copy>(&self, grid: &Grid, from: &[T], to: &mut [T]) {
-        // Block rows of fixed length compile to a few moves instead of calls to memcpy.
-        match grid.block_row() {
-            4 => self.copy::<T, 4>(grid, from, to),
-            8 => self.copy::<T, 8>(grid, from, to),
-            12 => self.copy::<T, 12>(grid, from, to),
-            16 => self.copy::<T, 16>(grid, from, to),
-            24 => self.copy::<T, 24>(grid, from, to),
-            48 => self.copy::<T, 48>(grid, from, to),
-            n => self.each_block(grid, |source, target| {
-                to[target..target + n].copy_from_slice(&from[source..source + n]);
-            }),
-        }
+/// Writes an image row by row, from left to right, so that a copy may run over the end of its
+/// block: what it spoils is written next.
+fn move_blocks<T: Copy>(grid: &Grid, sources: &[usize], from: &[T], to: &mut [T]) {
+    let width = grid.block_row();
+    match width {
+        1..=4 => each_row(grid, sources, |s, t| copy::<T, 4>(from, s, to, t, width)),
+        5..=8 => each_row(grid, sources, |s, t| copy::<T, 8>(from, s, to, t, width)),
+        9..=16 => each_row(grid, sources, |s, t| copy::<T, 16>(from, s, to, t, width)),
+        17..=32 => each_row(grid, sources, |s, t| copy::<T, 32>(from, s, to, t, width)),
+        _ => each_row(grid, sources, |s, t| copy_exactly(from, s, to, t, width)),
     }
+}
 
-    fn copy<T: Copy, const N: usize>(&self, grid: &Grid, from: &[T], to: &mut [T]) {
-        self.each_block(grid, |source, target| {
-            if let (Some(s), Some(t)) = (
-                from[source..].first_chunk::<N>(),
-                to[target..].first_chunk_mut::<N>(),
-            ) {
-                *t = *s;
-            }
-        });
-    }
-
-    #[inline(always)]
-    fn each_block(&self, grid: &Grid, mut row: impl FnMut(usize, usize)) {
-        let stride = grid.padded().row();
-        for (target, source) in self.order.iter().enumerate() {
-            let (source, target) = (grid.origin(*source as usize), grid.origin(target));
-            for r in 0..grid.block() {
-                row(source + r * stride, target + r * stride);
+/// Calls `copy(source, target)` for every row of every block in the order of the targets.
+#[inline(always)]
+fn each_row(grid: &Grid, sources: &[usize], mut copy: impl FnMut(usize, usize)) {
+    let (stride, width) = (grid.padded().row(), grid.block_row());
+    for (line, sources) in sources.chunks_exact(grid.columns()).enumerate() {
+        for r in 0..grid.block() {
+            let mut target = (line * grid.block() + r) * stride;
+            for source in sources {
+                copy(source + r * stride, target);
+                target += width;
             }
         }
     }
+}
+
+/// Copies `WIDE` values in one move where they are there to be read and written, or else the
+/// `width` that are needed.
+#[inline(always)]
+fn copy<T: Copy, const WIDE: usize>(from: &[T], source: usize, to: &mut [T], target: usize, width: usize) {
+    if let Some(values) = from.get(source..).and_then(|f| f.first_chunk::<WIDE>())
+        && let Some(room) = to.get_mut(target..).and_then(|t| t.first_chunk_mut::<WIDE>())
+    {
+        *room = *values;
+    } else {
+        copy_exactly(from, source, to, target, width);
+    }
+}
+
+#[inline(never)]
+fn copy_exactly<T: Copy>(from: &[T], source: usize, to: &mut [T], target: usize, width: usize) {
+    to[target..target + width].copy_from_slice(&from[source..source + width]);
 }
 
 #[cfg(test)]
@@ -101,8 +115,8 @@ mod tests {
     #[test]
     fn blocks_are_gathered_and_put_back() {
         for channels in [1, 2, 3] {
-            for block in [1, 2, 4, 8] {
-                let grid = Grid::new(Shape::new(8, 16, channels), block);
+            for block in [1, 2, 4, 8, 24] {
+                let grid = Grid::new(Shape::new(8 * block, 16 * block / 2, channels), block);
                 let shuffle = Shuffle::new(&(0..grid.positions()).rev().collect::<Vec<_>>());
                 let from: Vec<u8> = (0..2 * grid.padded().len()).map(|i| i as u8).collect();
                 let (mut to, mut back) = (vec![0; from.len()], vec![0; from.len()]);

@@ -215,7 +215,9 @@ mod avx2 {
     }
 
     fn quad(values: &[f32; 16], at: usize) -> __m128 {
-        must_cast([values[at], values[at + 1], values[at + 2], values[at + 3]])
+        let mut four = [0.0; 4];
+        four.copy_from_slice(&values[at..at + 4]);
+        must_cast(four)
     }
 
     #[target_feature(enable = "avx2")]

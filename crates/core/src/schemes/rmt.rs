@@ -214,7 +214,11 @@ impl Scheme for Rmt {
             .transpose()?
             .flatten();
         let mut output = self.output(image)?;
-        widen(&mut output.range, &forward, self.block(), fixed.as_ref());
+        let top = match self.noise() {
+            Some(Noise { width, stage: Stage::Before }) if fixed.is_none() => 255.0 + f64::from(width),
+            _ => 255.0,
+        };
+        widen(&mut output.range, &forward, self.block(), top, fixed.as_ref());
         let order: Vec<usize> = shuffle.order().iter().map(|i| *i as usize).collect();
         let straight: Vec<usize> = (0..order.len()).collect();
         let inverse: Vec<usize> = shuffle.inverse().order().iter().map(|i| *i as usize).collect();
@@ -230,14 +234,14 @@ impl Scheme for Rmt {
     }
 }
 
-/// Widens the range to what explicit material can reach.
-fn widen(range: &mut (f32, f32), matrices: &[f64], side: usize, fixed: Option<&FixedNoise>) {
+/// Widens the range to what explicit material can reach from pixels of 0 to `top`.
+fn widen(range: &mut (f32, f32), matrices: &[f64], side: usize, top: f64, fixed: Option<&FixedNoise>) {
     let (mut low, mut high) = (0f64, 0f64);
     for matrix in matrices.chunks_exact(side * side) {
         for column in 0..side {
             let entries = || matrix.iter().skip(column).step_by(side);
-            low = low.min(255.0 * entries().filter(|v| **v < 0.0).sum::<f64>());
-            high = high.max(255.0 * entries().filter(|v| **v > 0.0).sum::<f64>());
+            low = low.min(top * entries().filter(|v| **v < 0.0).sum::<f64>());
+            high = high.max(top * entries().filter(|v| **v > 0.0).sum::<f64>());
         }
     }
     let (under, over) = fixed.map_or((0.0, 0.0), |f| {
