@@ -1,2 +1,70 @@
-//! x
-fn main() {}
+//! Chores of the project: `cargo xtask test` runs every check that a change must pass.
+
+mod throughput;
+
+use anyhow::{Context, bail};
+use std::{env, path::Path, process::Command, time::Instant};
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test    format, lints, all tests, documentation; what CI runs
+  soft    the core's tests once more on the portable AES, without AES instructions
+  bench   throughput of the schemes beside the machine's limits, as a table
+  throughput SETS
+          the whole program on SETS/fashion-mnist (IDX .gz), plain IDX to plain IDX: images/s and
+          peak memory, once as it is and once ten times over";
+
+fn main() -> anyhow::Result<()> {
+    match env::args().nth(1).as_deref() {
+        Some("test") => test(),
+        Some("soft") => soft(),
+        Some("bench") => run("bench", &["bench", "-p", "visard-core", "--bench", "schemes", "--", "--ratios"], &[]),
+        Some("throughput") => match env::args().nth(2) {
+            Some(sets) => throughput::measure(Path::new(&sets)),
+            None => bail!("name the folder of the image sets"),
+        },
+        _ => {
+            eprintln!("{USAGE}");
+            std::process::exit(2);
+        }
+    }
+}
+
+fn test() -> anyhow::Result<()> {
+    run("format", &["fmt", "--all", "--check"], &[])?;
+    run("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
+    run("tests", &["test", "--workspace"], &[])?;
+    soft()?;
+    let strict = [("RUSTDOCFLAGS", "-D warnings".to_string())];
+    run("documentation", &["doc", "--workspace", "--no-deps", "--quiet"], &strict)?;
+    println!("xtask: everything passed");
+    Ok(())
+}
+
+/// The known answers and the conformance suite with the `aes` crate's portable code, in a target
+/// folder of its own so that the other builds stay warm.
+fn soft() -> anyhow::Result<()> {
+    let flags = env::var("RUSTFLAGS").unwrap_or_default();
+    let set = [
+        ("RUSTFLAGS", format!("{flags} --cfg aes_backend=\"soft\"")),
+        ("CARGO_TARGET_DIR", "target/soft-aes".to_string()),
+    ];
+    let tests = ["--test", "known_answers", "--test", "conformance"];
+    run("tests without AES instructions", &[&["test", "-p", "visard-core"], &tests[..]].concat(), &set)
+}
+
+fn run(what: &str, arguments: &[&str], set: &[(&str, String)]) -> anyhow::Result<()> {
+    println!("xtask: {what}: cargo {}", arguments.join(" "));
+    let started = Instant::now();
+    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let mut command = Command::new(cargo);
+    command.args(arguments).current_dir(root).envs(set.iter().map(|(name, value)| (*name, value)));
+    let status = command.status().with_context(|| format!("cargo {}", arguments.join(" ")))?;
+    if !status.success() {
+        bail!("{what} failed: cargo {}", arguments.join(" "));
+    }
+    println!("xtask: {what} passed in {:.0} s", started.elapsed().as_secs_f64());
+    Ok(())
+}

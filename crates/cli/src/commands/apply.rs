@@ -1,0 +1,139 @@
+//! `visard apply`.
+
+use crate::{
+    failure::SKIPPED,
+    open_key::KeyArgs,
+    options::{DepthArg, FitArg, ReadingArgs, WritingArgs},
+    talk::{STOP, Talk},
+};
+use serde_json::json;
+use std::{path::PathBuf, process::ExitCode};
+use visard_data::{Control, Report, Request};
+
+/// Name and version, for manifests.
+pub(crate) const PROGRAM: &str = concat!("visard ", env!("CARGO_PKG_VERSION"));
+
+/// Disguise a data set under a key
+///
+/// Writes a data set of the same kind, all its splits under the one key, with a manifest
+/// (visard.json). An interrupted run goes on by itself when the same command is given again.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  visard apply -k owner.key fashion-mnist/ disguised/
+  visard apply -k owner.key photos/ disguised/ --fit resize --depth 16
+  visard apply -k owner.key images.npz disguised.npz")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    key: KeyArgs,
+    /// Data set to disguise: a folder of images or class folders, IDX files, CIFAR files, or .npz
+    input: PathBuf,
+    /// Data set to write
+    output: PathBuf,
+    #[command(flatten)]
+    reading: ReadingArgs,
+    #[command(flatten)]
+    writing: WritingArgs,
+    /// How schemes of reals (rmt) are stored [default: 8 in image formats, float in npz]
+    #[arg(long, value_enum)]
+    depth: Option<DepthArg>,
+    /// What to do with images of another size than the key's
+    #[arg(long, value_enum, default_value_t = FitArg::Error)]
+    fit: FitArg,
+}
+
+impl Args {
+    pub(crate) fn run(&self, talk: &Talk) -> anyhow::Result<ExitCode> {
+        let key = self.key.open(talk)?;
+        let request = Request {
+            input: &self.input,
+            output: &self.output,
+            key: &key,
+            reading: self.reading.reading(),
+            format: self.writing.format()?,
+            depth: self.depth.map(Into::into),
+            fit: self.fit.into(),
+            program: PROGRAM,
+            salt: None,
+        };
+        let report = watched(talk, "disguising", self.writing.checkpoint()?, |control| {
+            visard_data::apply(request, control)
+        })?;
+        tell(talk, "apply", &report, &self.output)
+    }
+}
+
+/// Runs a job under a progress bar and the interrupt handler.
+pub(crate) fn watched(
+    talk: &Talk,
+    what: &str,
+    checkpoint: std::time::Duration,
+    job: impl FnOnce(Control<'_>) -> visard_data::Result<Report>,
+) -> anyhow::Result<Report> {
+    let bar = talk.bar(what, 0, "images");
+    let progress = |p: visard_data::Progress| {
+        bar.set_length(p.total);
+        bar.set_position(p.done);
+    };
+    let report = job(Control {
+        progress: &progress,
+        stop: &STOP,
+        checkpoint,
+    });
+    bar.finish_and_clear();
+    Ok(report?)
+}
+
+/// Prints what a run did.
+pub(crate) fn tell(talk: &Talk, kind: &str, report: &Report, output: &std::path::Path) -> anyhow::Result<ExitCode> {
+    if report.started_over {
+        talk.warn("the input has changed since the interrupted run, so the run was started over");
+    }
+    for (path, reason) in &report.skipped {
+        talk.warn(format!("skipped {}: {reason}", path.display()));
+    }
+    if let Some(scale) = report.scale.filter(|_| kind == "apply") {
+        talk.say(format!(
+            "stored in steps of {:.4} grey levels: an error of at most {:.4}, {:.4} root mean square, in the disguised \
+             values{}",
+            scale.step,
+            scale.max_error(),
+            scale.rms_error(),
+            if scale.max == 255 { "; --depth 16 or float stores them exactly enough to restore every byte" } else { "" }
+        ));
+    }
+    let splits: Vec<String> = report.written.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    let mut text = format!("{}: {} ({})", output.display(), report.format, splits.join(", "));
+    if report.already_complete {
+        text += "\nwas complete already; nothing was done";
+    } else {
+        let fresh = report.images() - report.resumed.min(report.images());
+        text += &format!(
+            "\n{fresh} images in {:.2} s, {:.0} images/s",
+            report.seconds,
+            fresh as f64 / report.seconds.max(1e-9)
+        );
+    }
+    if report.resumed > 0 {
+        text += &format!("\n{} images were there from an interrupted run", report.resumed);
+    }
+    let skipped: Vec<_> = report.skipped.iter().map(|(p, r)| json!({ "path": p, "reason": r })).collect();
+    talk.result(
+        kind,
+        text,
+        json!({
+            "output": output, "format": report.format, "images": report.images(), "resumed": report.resumed,
+            "already_complete": report.already_complete, "started_over": report.started_over,
+            "splits": report.written, "skipped": skipped, "scale": report.scale,
+            "shape": report.shape, "seconds": report.seconds, "scheme_seconds": report.transforming,
+            "peak_memory_bytes": peak_memory(),
+        }),
+    )?;
+    Ok(if report.skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(SKIPPED) })
+}
+
+/// Most memory that this process has held so far, in bytes, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}

@@ -1,0 +1,101 @@
+//! `visard eval`.
+
+use super::train::examples;
+use crate::{failure::{Mismatch, Usage}, options::ReadingArgs, talk::{Talk, table}};
+use serde_json::json;
+use std::{path::PathBuf, process::ExitCode};
+use visard_data::{Manifest, Opened};
+use visard_learn::{Evaluation, Model, ModelInfo};
+
+/// Test a model on a data set
+///
+/// The data must be disguised as the training images were: with the same key, or not at all.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  visard eval -m model.safetensors disguised/")]
+pub(crate) struct Args {
+    /// Model file
+    #[arg(short, long, value_name = "FILE")]
+    model: PathBuf,
+    /// Data set to test on
+    data: PathBuf,
+    /// Split to test on [default: `test` or `t10k`, or the only one]
+    #[arg(long, value_name = "NAME")]
+    split: Option<String>,
+    /// Test on the first N images only
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Also where the key of the data is not the key of the model
+    #[arg(long)]
+    any_key: bool,
+    #[command(flatten)]
+    reading: ReadingArgs,
+}
+
+impl Args {
+    pub(crate) fn run(&self, talk: &Talk) -> anyhow::Result<ExitCode> {
+        let model = Model::load(&self.model)?;
+        let mut data = Opened::open(&self.data, self.reading.reading())?;
+        if !self.any_key {
+            self.check_key(model.info(), data.manifest.as_ref())?;
+        }
+        let split = self.split(&data)?;
+        let loaded = data.load(&self.data, split, self.limit.unwrap_or(usize::MAX))?;
+        let name = loaded.name.clone();
+        let examples = examples(loaded, data.scale())?;
+        if examples.labels.is_empty() {
+            return Err(visard_data::Error::input(&self.data, "has no labels to test against").into());
+        }
+        let evaluation = model.evaluate(&examples, 256)?;
+        talk.result("eval", text(&evaluation, &name, model.info()), json!({ "split": name, "evaluation": evaluation }))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn check_key(&self, info: &ModelInfo, manifest: Option<&Manifest>) -> anyhow::Result<()> {
+        let of_model = info.disguise.get("fingerprint").and_then(|f| f.as_str());
+        let of_data = manifest.map(|m| m.fingerprint.as_str());
+        if of_model == of_data {
+            return Ok(());
+        }
+        let name = |key: Option<&str>| key.map_or("plain images".to_string(), |key| format!("the key {key}"));
+        Err(Mismatch(format!(
+            "{}: is for {}, the model was trained on {}; --any-key tests it all the same",
+            self.data.display(),
+            name(of_data),
+            name(of_model)
+        ))
+        .into())
+    }
+
+    fn split(&self, data: &Opened) -> anyhow::Result<usize> {
+        let Some(name) = &self.split else {
+            return Ok(data.test_split().unwrap_or(0));
+        };
+        let names: Vec<&str> = data.meta.splits.iter().map(|s| s.name.as_str()).collect();
+        names.iter().position(|n| n == name).ok_or_else(|| {
+            Usage(format!("{}: has no split {name:?}, it has {}", self.data.display(), names.join(", "))).into()
+        })
+    }
+}
+
+fn text(evaluation: &Evaluation, split: &str, info: &ModelInfo) -> String {
+    let rows: Vec<Vec<String>> = evaluation
+        .confusion
+        .iter()
+        .enumerate()
+        .map(|(class, answers)| {
+            let all: u64 = answers.iter().sum();
+            let right = 100.0 * answers[class] as f64 / all.max(1) as f64;
+            vec![info.classes[class].clone(), all.to_string(), format!("{right:.1} %")]
+        })
+        .collect();
+    format!(
+        "{split}: accuracy {:.2} % (95% interval {:.2} to {:.2}), {} of {} right, loss {:.4}\n\n{}",
+        100.0 * evaluation.accuracy,
+        100.0 * evaluation.interval.0,
+        100.0 * evaluation.interval.1,
+        evaluation.correct,
+        evaluation.n,
+        evaluation.loss,
+        table(&["class", "images", "right"], &rows)
+    )
+}

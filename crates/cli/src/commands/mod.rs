@@ -1,0 +1,15 @@
+//! One command, one file.
+
+pub(crate) mod apply;
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod eval;
+pub(crate) mod inspect;
+pub(crate) mod keygen;
+pub(crate) mod networks;
+pub(crate) mod predict;
+pub(crate) mod remove;
+pub(crate) mod schemes;
+pub(crate) mod train;
+pub(crate) mod verify;

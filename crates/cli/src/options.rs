@@ -1,0 +1,161 @@
+//! Options that several commands share.
+
+use crate::failure::Usage;
+use clap::{Args, ValueEnum};
+use std::{collections::BTreeMap, time::Duration};
+use visard_data::{Alpha, Depth, Fit, Format, Reading};
+
+/// Options of every command.
+#[derive(Args)]
+pub(crate) struct Common {
+    /// Print results as JSON lines, each with a "type"
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing but results, warnings and errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Threads to work with [default: all cores]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024).map(usize::from))]
+    pub(crate) threads: Option<usize>,
+}
+
+use clap::builder::TypedValueParser;
+
+/// How images are read.
+#[derive(Args)]
+pub(crate) struct ReadingArgs {
+    /// What to do with a transparent alpha channel (an opaque one is dropped)
+    #[arg(long, value_enum, default_value_t = AlphaArg::Error)]
+    alpha: AlphaArg,
+    /// Accept 16-bit images and keep their upper 8 bits
+    #[arg(long)]
+    narrow: bool,
+    /// Accept class folders without images
+    #[arg(long)]
+    allow_empty: bool,
+    /// Leave unreadable images out and list them, instead of stopping (exit code 3)
+    #[arg(long)]
+    skip_bad: bool,
+    /// Most values (height x width x channels) of one image
+    #[arg(long, value_name = "N", default_value_t = 1 << 28)]
+    max_image_values: u64,
+    /// Most bytes of one image file
+    #[arg(long, value_name = "N", default_value_t = 1 << 30)]
+    max_file_bytes: u64,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum AlphaArg {
+    Error,
+    Drop,
+}
+
+impl ReadingArgs {
+    pub(crate) fn reading(&self) -> Reading {
+        let mut reading = Reading {
+            alpha: match self.alpha {
+                AlphaArg::Error => Alpha::Error,
+                AlphaArg::Drop => Alpha::Drop,
+            },
+            narrow: self.narrow,
+            allow_empty: self.allow_empty,
+            skip_bad: self.skip_bad,
+            ..Reading::default()
+        };
+        reading.limits.image_values = self.max_image_values;
+        reading.limits.file_bytes = self.max_file_bytes;
+        reading
+    }
+}
+
+/// How data sets are written.
+#[derive(Args)]
+pub(crate) struct WritingArgs {
+    /// Format of the output [default: that of the input]
+    #[arg(long, value_name = "FORMAT", value_parser = format_names())]
+    format: Option<String>,
+    /// Seconds between two checkpoints, from which an interrupted run goes on
+    #[arg(long, value_name = "S", default_value_t = 2.0)]
+    checkpoint_seconds: f64,
+}
+
+fn format_names() -> clap::builder::PossibleValuesParser {
+    visard_data::formats::ALL.iter().map(|format| format.name).collect::<Vec<_>>().into()
+}
+
+impl WritingArgs {
+    pub(crate) fn format(&self) -> anyhow::Result<Option<&'static Format>> {
+        Ok(self.format.as_deref().map(visard_data::formats::find).transpose()?)
+    }
+
+    pub(crate) fn checkpoint(&self) -> anyhow::Result<Duration> {
+        Duration::try_from_secs_f64(self.checkpoint_seconds)
+            .map_err(|error| Usage(format!("--checkpoint-seconds: {error}")).into())
+    }
+}
+
+/// `--depth`.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum DepthArg {
+    /// Bytes
+    #[value(name = "8")]
+    Eight,
+    /// 16-bit integers
+    #[value(name = "16")]
+    Sixteen,
+    /// 32-bit floats
+    Float,
+}
+
+impl From<DepthArg> for Depth {
+    fn from(depth: DepthArg) -> Self {
+        match depth {
+            DepthArg::Eight => Self::U8,
+            DepthArg::Sixteen => Self::U16,
+            DepthArg::Float => Self::F32,
+        }
+    }
+}
+
+/// `--fit`.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum FitArg {
+    /// Refuse images of another size
+    Error,
+    /// Scale them
+    Resize,
+    /// Cut out their middle
+    Crop,
+    /// Continue them at the bottom and the right
+    Pad,
+}
+
+impl From<FitArg> for Fit {
+    fn from(fit: FitArg) -> Self {
+        match fit {
+            FitArg::Error => Self::Error,
+            FitArg::Resize => Self::Resize,
+            FitArg::Crop => Self::Crop,
+            FitArg::Pad => Self::Pad,
+        }
+    }
+}
+
+/// Splits `NAME=VALUE`.
+pub(crate) fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.trim().into(), value.trim().into())),
+        _ => Err("write NAME=VALUE, for instance block=4".into()),
+    }
+}
+
+/// Parameters given by `--set`, refusing one that is set twice.
+pub(crate) fn settings(set: &[(String, String)]) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut settings = BTreeMap::new();
+    for (name, value) in set {
+        if settings.insert(name.clone(), value.clone()).is_some() {
+            return Err(Usage(format!("--set {name} is given twice")).into());
+        }
+    }
+    Ok(settings)
+}

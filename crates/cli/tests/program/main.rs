@@ -1,0 +1,7 @@
+//! The program as a user runs it: whole stories, bad input, crashes.
+
+mod bad_input;
+mod crash;
+mod images;
+mod story;
+mod support;

@@ -1,0 +1,27 @@
+//! Data sets in and out: formats, limits, and the journalled pipeline that disguises and restores them.
+
+mod contract;
+pub mod decode;
+mod durable;
+mod error;
+mod fit;
+pub mod formats;
+mod job;
+mod journal;
+mod load;
+mod manifest;
+mod material;
+mod pipeline;
+mod verify;
+
+pub use contract::{
+    Alpha, Batch, Depth, FileRecord, Format, Limits, Meta, Plan, Reading, Scale, Sink, Source, Split, Stored,
+};
+pub use error::{Error, Result};
+pub use fit::Fit;
+pub use job::{Report, Request, apply, disguise_batch, remove};
+pub use load::{Loaded, Opened};
+pub use manifest::{MANIFEST, Manifest};
+pub use material::read_material;
+pub use pipeline::{Control, Progress};
+pub use verify::{Verified, verify};

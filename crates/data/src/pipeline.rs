@@ -1,0 +1,206 @@
+//! From a source through a transformation to a sink: three stages that work at the same time on a
+//! few batches that go round, so that memory does not depend on the size of the data set.
+
+use crate::{Batch, Depth, Error, Result, Sink, Source, journal::Journal};
+use std::{
+    path::PathBuf,
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    time::{Duration, Instant},
+};
+
+/// Values that a batch aims at; small enough for several batches in memory, large enough to
+/// spread over the cores.
+const BATCH_VALUES: usize = 2 << 20;
+/// Most images of one batch.
+const BATCH_IMAGES: usize = 4096;
+/// Batches under way between two stages.
+const AHEAD: usize = 2;
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Images written so far, those of an interrupted run included.
+    pub done: u64,
+    /// Images in all.
+    pub total: u64,
+}
+
+/// How a run is watched and stopped.
+#[derive(Clone, Copy)]
+pub struct Control<'a> {
+    /// Called after every batch.
+    pub progress: &'a (dyn Fn(Progress) + Sync),
+    /// Set from outside to stop after the batches under way.
+    pub stop: &'a AtomicBool,
+    /// Time between two checkpoints.
+    pub checkpoint: Duration,
+}
+
+/// What happened to the images of a run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flow {
+    /// Images written per split, those of an interrupted run included.
+    pub written: Vec<u64>,
+    /// Seconds spent transforming.
+    pub transforming: f64,
+    /// Inputs left out.
+    pub skipped: Vec<(PathBuf, String)>,
+}
+
+/// Images per split that the state of a checkpoint declares safe.
+pub(crate) fn done_of(state: Option<&serde_json::Value>, splits: usize) -> Option<Vec<u64>> {
+    let Some(state) = state else {
+        return Some(vec![0; splits]);
+    };
+    let done: Vec<u64> = state
+        .get("done")?
+        .as_array()?
+        .iter()
+        .map(|v| v.as_u64())
+        .collect::<Option<_>>()?;
+    (done.len() == splits).then_some(done)
+}
+
+/// Images of one batch for images of `len` values.
+fn batch_images(len: usize) -> usize {
+    (BATCH_VALUES / len.max(1)).clamp(1, BATCH_IMAGES)
+}
+
+/// Runs all images from `start` on through `transform` into `sink`.
+///
+/// `transform` fills its second argument from its first.
+pub(crate) fn run(
+    source: &mut dyn Source,
+    transform: &mut (dyn FnMut(&mut Batch, &mut Batch) -> Result<()> + Send),
+    sink: &mut dyn Sink,
+    journal: &mut Journal,
+    start: Vec<u64>,
+    control: Control<'_>,
+) -> Result<Flow> {
+    let total = source.meta().total();
+    let depth = source.meta().depth;
+    let (read, to_transform) = sync_channel::<Batch>(AHEAD);
+    let (transformed, to_write) = sync_channel::<Batch>(AHEAD);
+    let (back_plain, plain_room) = sync_channel::<Batch>(2 * AHEAD + 2);
+    let (back_out, out_room) = sync_channel::<Batch>(2 * AHEAD + 2);
+    let halt = AtomicBool::new(false);
+    let stopping = || halt.load(Ordering::Relaxed) || control.stop.load(Ordering::Relaxed);
+
+    let mut flow = Flow {
+        written: start.clone(),
+        ..Flow::default()
+    };
+    let (input, stopping) = (&mut *source, &stopping);
+    let (reading, transforming, writing) = std::thread::scope(|scope| {
+        let reader = scope.spawn(move || read_all(input, &start, depth, read, plain_room, stopping));
+        let transformer = scope.spawn(move || {
+            let mut seconds = 0.0;
+            for mut batch in to_transform {
+                let mut out = out_room.try_recv().unwrap_or_else(|_| Batch::new(Depth::U8));
+                let started = Instant::now();
+                transform(&mut batch, &mut out)?;
+                seconds += started.elapsed().as_secs_f64();
+                // A full return channel only means that the spare batch is dropped.
+                drop(back_plain.try_send(batch));
+                if transformed.send(out).is_err() {
+                    break;
+                }
+            }
+            drop(transformed);
+            Ok(seconds)
+        });
+        let writing = write_all(
+            sink,
+            journal,
+            to_write,
+            back_out,
+            &mut flow.written,
+            total,
+            control,
+        );
+        if writing.is_err() {
+            halt.store(true, Ordering::Relaxed);
+        }
+        (join(reader), join(transformer), writing)
+    });
+    if writing.is_ok() && (reading.is_err() || transforming.is_err()) {
+        safeguard(sink, journal)?;
+    }
+    // The first cause is upstream: a reader's error ends the other stages quietly.
+    reading?;
+    flow.transforming = transforming?;
+    writing?;
+    flow.skipped = source.skipped().to_vec();
+    Ok(flow)
+}
+
+fn join<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn read_all(
+    source: &mut dyn Source,
+    start: &[u64],
+    depth: Depth,
+    read: SyncSender<Batch>,
+    room: Receiver<Batch>,
+    stopping: &(dyn Fn() -> bool + Sync),
+) -> Result<()> {
+    let mut images = source.meta().shape.map_or(64, |shape| batch_images(shape.len()));
+    for (split, first) in start.iter().enumerate() {
+        source.seek(split, *first)?;
+        loop {
+            if stopping() {
+                return Ok(());
+            }
+            let mut batch = room.try_recv().unwrap_or_else(|_| Batch::new(depth));
+            source.read(&mut batch, images)?;
+            if batch.is_empty() {
+                break;
+            }
+            images = batch_images(batch.shape.len());
+            if read.send(batch).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_all(
+    sink: &mut dyn Sink,
+    journal: &mut Journal,
+    batches: Receiver<Batch>,
+    back: SyncSender<Batch>,
+    written: &mut [u64],
+    total: u64,
+    control: Control<'_>,
+) -> Result<()> {
+    let mut last = Instant::now();
+    for batch in batches {
+        sink.write(&batch)?;
+        written[batch.split] += batch.len() as u64;
+        drop(back.try_send(batch));
+        let done = written.iter().sum();
+        (control.progress)(Progress { done, total });
+        if last.elapsed() >= control.checkpoint {
+            safeguard(sink, journal)?;
+            last = Instant::now();
+        }
+    }
+    if control.stop.load(Ordering::Relaxed) {
+        safeguard(sink, journal)?;
+        return Err(Error::Interrupted);
+    }
+    Ok(())
+}
+
+/// Makes what is written durable and notes it in the journal.
+fn safeguard(sink: &mut dyn Sink, journal: &mut Journal) -> Result<()> {
+    sink.checkpoint()?.map_or(Ok(()), |state| journal.append(&state))
+}

@@ -1,0 +1,8 @@
+//! Every format, from the outside: what is written is read back, a run that stopped goes on to the
+//! same bytes, and bad inputs get the right error.
+
+mod bad;
+mod images;
+mod listing;
+mod round;
+mod sets;
