@@ -19,7 +19,19 @@ fn main() -> anyhow::Result<()> {
     match env::args().nth(1).as_deref() {
         Some("test") => test(),
         Some("soft") => soft(),
-        Some("bench") => run("bench", &["bench", "-p", "visard-core", "--bench", "schemes", "--", "--ratios"], &[]),
+        Some("bench") => run(
+            "bench",
+            &[
+                "bench",
+                "-p",
+                "visard-core",
+                "--bench",
+                "schemes",
+                "--",
+                "--ratios",
+            ],
+            &[],
+        ),
         Some("throughput") => match env::args().nth(2) {
             Some(sets) => throughput::measure(Path::new(&sets)),
             None => bail!("name the folder of the image sets"),
@@ -33,11 +45,19 @@ fn main() -> anyhow::Result<()> {
 
 fn test() -> anyhow::Result<()> {
     run("format", &["fmt", "--all", "--check"], &[])?;
-    run("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
+    run(
+        "lints",
+        &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+        &[],
+    )?;
     run("tests", &["test", "--workspace"], &[])?;
     soft()?;
     let strict = [("RUSTDOCFLAGS", "-D warnings".to_string())];
-    run("documentation", &["doc", "--workspace", "--no-deps", "--quiet"], &strict)?;
+    run(
+        "documentation",
+        &["doc", "--workspace", "--no-deps", "--quiet"],
+        &strict,
+    )?;
     println!("xtask: everything passed");
     Ok(())
 }
@@ -51,7 +71,11 @@ fn soft() -> anyhow::Result<()> {
         ("CARGO_TARGET_DIR", "target/soft-aes".to_string()),
     ];
     let tests = ["--test", "known_answers", "--test", "conformance"];
-    run("tests without AES instructions", &[&["test", "-p", "visard-core"], &tests[..]].concat(), &set)
+    run(
+        "tests without AES instructions",
+        &[&["test", "-p", "visard-core"], &tests[..]].concat(),
+        &set,
+    )
 }
 
 fn run(what: &str, arguments: &[&str], set: &[(&str, String)]) -> anyhow::Result<()> {
@@ -60,8 +84,13 @@ fn run(what: &str, arguments: &[&str], set: &[(&str, String)]) -> anyhow::Result
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let mut command = Command::new(cargo);
-    command.args(arguments).current_dir(root).envs(set.iter().map(|(name, value)| (*name, value)));
-    let status = command.status().with_context(|| format!("cargo {}", arguments.join(" ")))?;
+    command
+        .args(arguments)
+        .current_dir(root)
+        .envs(set.iter().map(|(name, value)| (*name, value)));
+    let status = command
+        .status()
+        .with_context(|| format!("cargo {}", arguments.join(" ")))?;
     if !status.success() {
         bail!("{what} failed: cargo {}", arguments.join(" "));
     }

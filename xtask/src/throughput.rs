@@ -20,13 +20,37 @@ pub(crate) fn measure(sets: &Path) -> anyhow::Result<()> {
     for times in [1, 10] {
         let plain = bench.path().join(format!("plain{times}"));
         repeat(&sets.join("fashion-mnist"), &plain, times)?;
-        for (name, set) in [("aes", "per_position=true"), ("aes", "per_position=false"), ("rmt", "noise=0"), ("rmt", "noise=25")]
-        {
+        for (name, set) in [
+            ("aes", "per_position=true"),
+            ("aes", "per_position=false"),
+            ("rmt", "noise=0"),
+            ("rmt", "noise=25"),
+        ] {
             let tag = format!("{name}-{set}-{times}");
             let (key, out) = (bench.path().join(format!("{tag}.key")), bench.path().join(&tag));
             let key_text = key.to_string_lossy().into_owned();
-            visard(program, &["keygen", "--scheme", name, "--shape", "28x28x1", "--set", set, "-o", &key_text, "--insecure-plaintext-key"])?;
-            let arguments = ["apply", "-k", &key_text, &plain.to_string_lossy(), &out.to_string_lossy()];
+            visard(
+                program,
+                &[
+                    "keygen",
+                    "--scheme",
+                    name,
+                    "--shape",
+                    "28x28x1",
+                    "--set",
+                    set,
+                    "-o",
+                    &key_text,
+                    "--insecure-plaintext-key",
+                ],
+            )?;
+            let arguments = [
+                "apply",
+                "-k",
+                &key_text,
+                &plain.to_string_lossy(),
+                &out.to_string_lossy(),
+            ];
             let record = visard(program, &arguments)?;
             let number = |field: &str| record[field].as_f64().unwrap_or(f64::NAN);
             println!(
@@ -44,11 +68,19 @@ pub(crate) fn measure(sets: &Path) -> anyhow::Result<()> {
 }
 
 fn visard(program: &Path, arguments: &[&str]) -> anyhow::Result<Value> {
-    let output = Command::new(program).args(arguments).args(["--json", "--threads", "2"]).output()?;
+    let output = Command::new(program)
+        .args(arguments)
+        .args(["--json", "--threads", "2"])
+        .output()?;
     if !output.status.success() {
-        bail!("visard {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "visard {}: {}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
-    serde_json::from_slice(&output.stdout).with_context(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    serde_json::from_slice(&output.stdout)
+        .with_context(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Writes the IDX files of a data set uncompressed, their contents `times` over.

@@ -24,7 +24,11 @@ pub(crate) const SKIPPED: u8 = 3;
 
 /// Prints the error and returns its exit code.
 pub(crate) fn report(error: &anyhow::Error, talk: &Talk) -> ExitCode {
-    if error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>()).any(is_closed_pipe) {
+    if error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(is_closed_pipe)
+    {
         return ExitCode::SUCCESS;
     }
     let code = code(error);

@@ -76,7 +76,11 @@ fn main() -> ExitCode {
     let talk = talk::Talk::new(program.common.json, program.common.quiet);
     if let Some(threads) = program.common.threads {
         // Fails only if the pool exists already, which it does not at start.
-        drop(rayon::ThreadPoolBuilder::new().num_threads(threads).build_global());
+        drop(
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build_global(),
+        );
     }
     // The first signal ends the run at the next batch, the second at once.
     drop(ctrlc::set_handler(|| {

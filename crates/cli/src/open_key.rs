@@ -70,7 +70,10 @@ impl UnlockArgs {
 
     fn identities(&self, key: &Path) -> anyhow::Result<SecretString> {
         let path = self.identity.as_deref().ok_or_else(|| {
-            Usage(format!("{}: is locked to age recipients; say --identity FILE", key.display()))
+            Usage(format!(
+                "{}: is locked to age recipients; say --identity FILE",
+                key.display()
+            ))
         })?;
         let mut text = String::with_capacity(1 << 16);
         let file = File::open(path).map_err(|error| Unreadable(format!("{}: {error}", path.display())))?;

@@ -80,12 +80,20 @@ pub(crate) struct WritingArgs {
 }
 
 fn format_names() -> clap::builder::PossibleValuesParser {
-    visard_data::formats::ALL.iter().map(|format| format.name).collect::<Vec<_>>().into()
+    visard_data::formats::ALL
+        .iter()
+        .map(|format| format.name)
+        .collect::<Vec<_>>()
+        .into()
 }
 
 impl WritingArgs {
     pub(crate) fn format(&self) -> anyhow::Result<Option<&'static Format>> {
-        Ok(self.format.as_deref().map(visard_data::formats::find).transpose()?)
+        Ok(self
+            .format
+            .as_deref()
+            .map(visard_data::formats::find)
+            .transpose()?)
     }
 
     pub(crate) fn checkpoint(&self) -> anyhow::Result<Duration> {

@@ -58,12 +58,18 @@ impl Talk {
     /// A progress bar that shows only on a terminal; `unit` names what is counted.
     pub(crate) fn bar(&self, what: &str, total: u64, unit: &str) -> ProgressBar {
         let hidden = self.quiet || self.json || !std::io::stderr().is_terminal() || is_dumb();
-        let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let target = if hidden {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
         let bar = ProgressBar::with_draw_target(Some(total), target);
         let template = format!(
             "{{prefix:<18}} {{bar:32}} {{human_pos}}/{{human_len}} {unit}  {{per_sec}}  ETA {{eta}}  {{msg}}"
         );
-        bar.set_style(ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_style(
+            ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
         bar.set_prefix(what.to_string());
         bar.enable_steady_tick(Duration::from_millis(200));
         bar
@@ -83,7 +89,11 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
         }
     }
     let line = |cells: Vec<&str>| {
-        let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let padded: Vec<String> = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
         format!("| {} |\n", padded.join(" | "))
     };
     let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();

@@ -168,7 +168,10 @@ fn ratios() {
         pool(threads).install(|| {
             for (subject, limit, asked) in ROWS {
                 let (mut subject, mut limit) = (subject(), limit());
-                if std::env::args().nth(2).is_some_and(|part| !subject.name.contains(&part)) {
+                if std::env::args()
+                    .nth(2)
+                    .is_some_and(|part| !subject.name.contains(&part))
+                {
                     continue;
                 }
                 let (taken, least) = race(&mut subject, &mut limit);

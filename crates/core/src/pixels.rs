@@ -3,7 +3,7 @@
 use crate::{Error, Shape};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// Type of the values of a disguised image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,10 +183,16 @@ impl SampleId {
 
     /// Identities of samples `first .. first + count` of a split that numbers its samples.
     pub fn numbered(split: &str, first: u64, count: usize) -> Vec<Self> {
-        (first..)
-            .take(count)
-            .map(|i| Self::of(&format!("{split}/{i}")))
-            .collect()
+        let mut name = format!("{split}/");
+        let start = name.len();
+        let mut ids = Vec::with_capacity(count);
+        for i in (first..).take(count) {
+            name.truncate(start);
+            // Writing to a text cannot fail.
+            let _ = write!(name, "{i}");
+            ids.push(Self::of(&name));
+        }
+        ids
     }
 }
 

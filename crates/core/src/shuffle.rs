@@ -1,7 +1,12 @@
 //! The block permutation that all block schemes share: one secret order of the block positions
 //! for the whole data set, applied after the blocks are transformed.
 
-use crate::{Error, Grid, Material, schedule::Schedule};
+use crate::{
+    Error, Grid, Material,
+    schedule::Schedule,
+    simd::{self, Gather},
+};
+use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use rayon::prelude::*;
 
 /// A gather permutation of block positions: output block `i` is source block `order[i]`.
@@ -47,64 +52,57 @@ impl Shuffle {
     }
 
     /// Moves the blocks of whole padded images, in parallel over the images.
-    pub fn apply<T: Copy + Send + Sync>(&self, grid: &Grid, from: &[T], to: &mut [T]) {
-        let len = grid.padded().len();
+    pub fn apply<T: Pod + Send + Sync>(&self, grid: &Grid, from: &[T], to: &mut [T]) {
+        let size = size_of::<T>();
         let sources: Vec<usize> = self
             .order
             .iter()
-            .map(|source| grid.origin(*source as usize))
+            .map(|source| grid.origin(*source as usize) * size)
             .collect();
-        let images = from.par_chunks_exact(len).zip(to.par_chunks_exact_mut(len));
+        let gather = Gather {
+            sources: &sources,
+            stride: grid.padded().row() * size,
+            side: grid.block(),
+            width: grid.block_row() * size,
+        };
+        let len = grid.padded().len() * size;
+        let images = cast_slice(from)
+            .par_chunks_exact(len)
+            .zip(cast_slice_mut(to).par_chunks_exact_mut(len));
         images
             .with_min_len(16)
-            .for_each(|(from, to)| move_blocks(grid, &sources, from, to));
+            .for_each(|(from, to)| move_blocks(&gather, from, to));
     }
 }
 
-/// Writes an image row by row, from left to right, so that a copy may run over the end of its
-/// block: what it spoils is written next.
-fn move_blocks<T: Copy>(grid: &Grid, sources: &[usize], from: &[T], to: &mut [T]) {
-    let width = grid.block_row();
-    match width {
-        1..=4 => each_row(grid, sources, |s, t| copy::<T, 4>(from, s, to, t, width)),
-        5..=8 => each_row(grid, sources, |s, t| copy::<T, 8>(from, s, to, t, width)),
-        9..=16 => each_row(grid, sources, |s, t| copy::<T, 16>(from, s, to, t, width)),
-        17..=32 => each_row(grid, sources, |s, t| copy::<T, 32>(from, s, to, t, width)),
-        _ => each_row(grid, sources, |s, t| copy_exactly(from, s, to, t, width)),
+/// Block rows of the usual widths are copied by moves of known lengths.
+fn move_blocks(gather: &Gather<'_>, from: &[u8], to: &mut [u8]) {
+    match gather.width {
+        1 => simd::gather::<1>(gather, from, to),
+        2 => simd::gather::<2>(gather, from, to),
+        3 => simd::gather::<3>(gather, from, to),
+        4 => simd::gather::<4>(gather, from, to),
+        6 => simd::gather::<6>(gather, from, to),
+        8 => simd::gather::<8>(gather, from, to),
+        12 if gather.side == 4 => simd::gather4_rgb(gather, from, to),
+        12 => simd::gather::<12>(gather, from, to),
+        16 => simd::gather::<16>(gather, from, to),
+        24 => simd::gather::<24>(gather, from, to),
+        32 => simd::gather::<32>(gather, from, to),
+        48 => simd::gather::<48>(gather, from, to),
+        width => any_width(gather, width, from, to),
     }
 }
 
-/// Calls `copy(source, target)` for every row of every block in the order of the targets.
-#[inline(always)]
-fn each_row(grid: &Grid, sources: &[usize], mut copy: impl FnMut(usize, usize)) {
-    let (stride, width) = (grid.padded().row(), grid.block_row());
-    for (line, sources) in sources.chunks_exact(grid.columns()).enumerate() {
-        for r in 0..grid.block() {
-            let mut target = (line * grid.block() + r) * stride;
-            for source in sources {
-                copy(source + r * stride, target);
-                target += width;
+fn any_width(gather: &Gather<'_>, width: usize, from: &[u8], to: &mut [u8]) {
+    let lines = to.chunks_exact_mut(gather.side * gather.stride);
+    for (sources, rows) in gather.sources.chunks_exact(gather.stride / width).zip(lines) {
+        for (r, row) in rows.chunks_exact_mut(gather.stride).enumerate() {
+            for (source, room) in sources.iter().zip(row.chunks_exact_mut(width)) {
+                room.copy_from_slice(&from[source + r * gather.stride..][..width]);
             }
         }
     }
-}
-
-/// Copies `WIDE` values in one move where they are there to be read and written, or else the
-/// `width` that are needed.
-#[inline(always)]
-fn copy<T: Copy, const WIDE: usize>(from: &[T], source: usize, to: &mut [T], target: usize, width: usize) {
-    if let Some(values) = from.get(source..).and_then(|f| f.first_chunk::<WIDE>())
-        && let Some(room) = to.get_mut(target..).and_then(|t| t.first_chunk_mut::<WIDE>())
-    {
-        *room = *values;
-    } else {
-        copy_exactly(from, source, to, target, width);
-    }
-}
-
-#[inline(never)]
-fn copy_exactly<T: Copy>(from: &[T], source: usize, to: &mut [T], target: usize, width: usize) {
-    to[target..target + width].copy_from_slice(&from[source..source + width]);
 }
 
 #[cfg(test)]

@@ -276,7 +276,8 @@ pub struct Format {
     pub create: fn(Plan) -> Result<Box<dyn Sink>>,
     /// Whether the data set is a folder (or else a single file).
     pub is_folder: bool,
-    /// Depths it can store, the preferred one for reals first.
+    /// Depths it can store; the first is how reals are stored where nobody asks: 8 bits in image
+    /// formats, since every loader opens them, floats where floats are at home.
     pub depths: &'static [Depth],
     /// Why images of this shape, depth and these classes cannot be stored, if so.
     pub refuses: fn(&Meta, Shape, Depth) -> Option<String>,

@@ -1,20 +1,20 @@
 //! `apply` and `remove`: whole data sets through a key, journalled and resumable.
 
 use crate::{
-    Batch, Control, Depth, Error, Fit, Format, Manifest, Meta, Plan, Reading, Result, Scale, Source, Stored,
-    durable, fit, formats,
+    Batch, Control, Depth, Error, Fit, Format, Manifest, Meta, Plan, Reading, Result, Scale, Source, durable,
+    formats,
     journal::{Header, Journal},
     manifest::{self, parse_salt, print_salt},
-    pipeline,
+    pipeline::{self, Flow},
+    place::{check_paths, refuse_occupied},
+    stage::Stage,
 };
-use rayon::prelude::*;
 use serde_json::json;
 use std::{
-    collections::HashMap,
     path::{Path, PathBuf},
     time::Instant,
 };
-use visard_core::{Affine, Disguise, Dtype, Key, Pixels, PixelsRef, Salt, Samples, Shape, Storage};
+use visard_core::{Affine, Dtype, Key, Salt, Shape, Storage};
 
 /// Folder inside an output folder (or suffix of an output file) that holds a run's journal.
 const WORK: &str = ".visard-journal";
@@ -173,6 +173,13 @@ fn choose_depth(request: &Request<'_>, format: &Format) -> Result<Depth> {
     )))
 }
 
+/// What stood at the output before the run.
+#[derive(Clone, Copy)]
+struct Before {
+    journal: bool,
+    output: bool,
+}
+
 /// One run with everything decided.
 struct Run<'a> {
     request: Request<'a>,
@@ -195,6 +202,10 @@ impl Run<'_> {
         }
         let shape = self.output_shape(source.meta())?;
         self.refuse_unstorable(source.meta(), shape)?;
+        let before = Before {
+            journal: self.work().exists(),
+            output: self.request.output.exists(),
+        };
         let opened = self.open_journal(source.meta())?;
         let salt = parse_salt(&opened.header.salt)
             .ok_or_else(|| Error::input(&self.work(), "holds no salt; delete the output to start anew"))?;
@@ -204,23 +215,39 @@ impl Run<'_> {
         let mut meta = source.meta().clone();
         meta.depth = self.depth;
         meta.shape = shape;
-        let mut sink = (self.format.create)(Plan {
+        let plan = Plan {
             root: self.request.output.into(),
             meta: meta.clone(),
             depth: self.depth,
             noise: self.manifest.is_none(),
             resume: opened.state.clone(),
-        })?;
+        };
+        let mut sink = (self.format.create)(plan).inspect_err(|_| self.clear(before))?;
         let resumed = start.iter().sum();
-        let mut stage = Stage::new(&self, salt);
-        let flow = pipeline::run(
+        let mut flow = Flow {
+            written: start,
+            ..Flow::default()
+        };
+        let Request { key, fit, input, .. } = self.request;
+        let mut stage = match &self.manifest {
+            None => Stage::apply_with(key, salt, fit, (self.depth, self.scale), input),
+            Some(manifest) => Stage::remove_with(key, salt, self.scale, manifest.plain_shape, input),
+        };
+        let mut transform = |batch: &mut Batch, out: &mut Batch| stage.transform(batch, out);
+        if let Err(error) = pipeline::run(
             &mut *source,
-            &mut |batch, out| stage.transform(batch, out),
+            &mut transform,
             &mut *sink,
             &mut journal,
-            start,
+            &mut flow,
             self.control,
-        )?;
+        ) {
+            if flow.written.iter().all(|count| *count == 0) {
+                drop(sink);
+                self.clear(before);
+            }
+            return Err(error);
+        }
         let files = sink.finish()?;
         for (split, written) in meta.splits.iter_mut().zip(&flow.written) {
             split.count = *written;
@@ -242,6 +269,27 @@ impl Run<'_> {
             seconds: started.elapsed().as_secs_f64(),
             transforming: flow.transforming,
         })
+    }
+
+    /// Leaves no trace of a run that wrote no image, so that the output can be used for another one.
+    /// A failure here is not worth hiding the run's own error for.
+    fn clear(&self, before: Before) {
+        if before.journal {
+            return;
+        }
+        let output = self.request.output;
+        drop(std::fs::remove_file(self.work()));
+        if !self.format.is_folder {
+            let mut partial = output.as_os_str().to_os_string();
+            partial.push(".partial");
+            drop(std::fs::remove_file(partial));
+            return;
+        }
+        // The folder was empty or absent when the run began.
+        drop(std::fs::remove_dir_all(output));
+        if before.output {
+            drop(std::fs::create_dir(output));
+        }
     }
 
     /// Shape of the output images where it is known before reading.
@@ -395,65 +443,6 @@ impl Run<'_> {
     }
 }
 
-/// Refuses outputs that hold something already.
-fn refuse_occupied(output: &Path, is_folder: bool) -> Result<()> {
-    let foreign = |problem: &str| {
-        Err(Error::Foreign {
-            path: output.into(),
-            problem: problem.into(),
-        })
-    };
-    match std::fs::read_dir(output) {
-        Ok(mut entries) if is_folder => match entries.next() {
-            Some(_) => foreign("holds files that this run did not write; choose an empty or new folder"),
-            None => Ok(()),
-        },
-        Ok(_) => foreign("is a folder; name a file"),
-        Err(_) if output.exists() => foreign("exists already; choose another name or delete it"),
-        Err(_) => Ok(()),
-    }
-}
-
-/// Refuses an input inside the output and an output inside the input.
-fn check_paths(input: &Path, output: &Path) -> Result<()> {
-    let (from, to) = (real(input)?, real(output)?);
-    let problem = if from == to {
-        "input and output are the same"
-    } else if to.starts_with(&from) && from.is_dir() {
-        "the output lies inside the input"
-    } else if from.starts_with(&to) {
-        "the input lies inside the output"
-    } else {
-        return Ok(());
-    };
-    Err(Error::Usage(format!(
-        "{problem} ({} and {}); choose an output elsewhere",
-        input.display(),
-        output.display()
-    )))
-}
-
-/// The path without links, also where its last parts do not exist yet.
-fn real(path: &Path) -> Result<PathBuf> {
-    let mut missing = Vec::new();
-    let mut there = std::path::absolute(path).map_err(|error| Error::input(path, error))?;
-    loop {
-        if let Ok(known) = there.canonicalize() {
-            return Ok(missing.iter().rev().fold(known, |path, part| path.join(part)));
-        }
-        match (
-            there.file_name().map(ToOwned::to_owned),
-            there.parent().map(Path::to_path_buf),
-        ) {
-            (Some(name), Some(parent)) => {
-                missing.push(name);
-                there = parent;
-            }
-            _ => return Ok(there),
-        }
-    }
-}
-
 fn fresh_salt() -> Result<Salt> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| {
@@ -462,244 +451,4 @@ fn fresh_salt() -> Result<Salt> {
         ))
     })?;
     Ok(Salt(bytes))
-}
-
-/// The transformation of one run: prepared disguises by shape, and scratch room.
-struct Stage<'a> {
-    key: &'a Key,
-    restore: bool,
-    salt: Salt,
-    scale: Option<Scale>,
-    depth: Depth,
-    fit: Fit,
-    plain_shape: Option<Shape>,
-    root: &'a Path,
-    prepared: HashMap<Shape, Box<dyn Disguise>>,
-    reals: Pixels,
-}
-
-/// Disguises a batch in memory, stored as a data set of that depth and scale would be.
-///
-/// # Errors
-/// If the images do not have the key's shape and `fit` does not say what to do about it.
-pub fn disguise_batch(
-    key: &Key,
-    salt: Salt,
-    fit: Fit,
-    (depth, scale): (Depth, Option<Scale>),
-    mut batch: Batch,
-) -> Result<Batch> {
-    let mut stage = Stage {
-        key,
-        restore: false,
-        salt,
-        scale,
-        depth,
-        fit,
-        plain_shape: None,
-        root: Path::new("image"),
-        prepared: HashMap::new(),
-        reals: Pixels::F32(Vec::new()),
-    };
-    let mut out = Batch::new(depth);
-    stage.transform(&mut batch, &mut out)?;
-    Ok(out)
-}
-
-impl<'a> Stage<'a> {
-    fn new(run: &Run<'a>, salt: Salt) -> Self {
-        Self {
-            key: run.request.key,
-            restore: run.manifest.is_some(),
-            salt,
-            scale: run.scale,
-            depth: run.depth,
-            fit: run.request.fit,
-            plain_shape: run.manifest.as_ref().and_then(|m| m.plain_shape),
-            root: run.request.input,
-            prepared: HashMap::new(),
-            reals: Pixels::F32(Vec::new()),
-        }
-    }
-
-    fn transform(&mut self, batch: &mut Batch, out: &mut Batch) -> Result<()> {
-        out.split = batch.split;
-        out.first = batch.first;
-        out.ids.clone_from(&batch.ids);
-        out.names.clone_from(&batch.names);
-        out.labels.clone_from(&batch.labels);
-        if self.restore {
-            self.remove(batch, out)
-        } else {
-            self.apply(batch, out)
-        }
-    }
-
-    fn disguise(&mut self, plain: Shape) -> Result<&dyn Disguise> {
-        if !self.prepared.contains_key(&plain) {
-            let disguise = self.key.disguise(plain)?;
-            if self.key.shape().is_none() && disguise.output().shape != plain {
-                return Err(Error::Usage(format!(
-                    "images of {plain} are no whole blocks, and a key for any shape cannot record their size; make a \
-                     key for one shape"
-                )));
-            }
-            self.prepared.insert(plain, disguise);
-        }
-        Ok(&*self.prepared[&plain])
-    }
-
-    fn samples<'b>(salt: Salt, batch: &'b Batch) -> Samples<'b> {
-        Samples {
-            salt,
-            ids: &batch.ids,
-            first: batch.first,
-        }
-    }
-
-    fn apply(&mut self, batch: &mut Batch, out: &mut Batch) -> Result<()> {
-        if let Some(shape) = self.key.shape() {
-            fit::fit(batch, shape, self.fit, self.root)?;
-        }
-        let Stored::U8(plain) = &batch.pixels else {
-            return Err(Error::input(self.root, "holds pixels that are no bytes"));
-        };
-        let (salt, scale, depth) = (self.salt, self.scale, self.depth);
-        let mut reals = std::mem::replace(&mut self.reals, Pixels::F32(Vec::new()));
-        let disguise = self.disguise(batch.shape)?;
-        let output = disguise.output();
-        let len = batch.len() * output.shape.len();
-        out.shape = output.shape;
-        let samples = Self::samples(salt, batch);
-        if output.dtype == Dtype::F32 && depth != Depth::F32 {
-            reals.resize(len);
-            disguise.apply(samples, plain, reals.view_mut())?;
-            if let (PixelsRef::F32(values), Some(scale)) = (reals.view(), scale) {
-                quantise(values, &scale, depth, &mut out.pixels);
-            }
-            self.reals = reals;
-            return Ok(());
-        }
-        let mut pixels = take(&mut out.pixels, output.dtype);
-        pixels.resize(len);
-        disguise.apply(samples, plain, pixels.view_mut())?;
-        out.pixels = store(pixels);
-        Ok(())
-    }
-
-    fn remove(&mut self, batch: &mut Batch, out: &mut Batch) -> Result<()> {
-        let plain_shape = self.plain_shape.unwrap_or(batch.shape);
-        let (salt, scale, root) = (self.salt, self.scale, self.root);
-        let mut reals = std::mem::replace(&mut self.reals, Pixels::F32(Vec::new()));
-        let disguise = self.disguise(plain_shape)?;
-        if disguise.output().shape != batch.shape {
-            let problem = format!(
-                "holds images of {}, the key makes {}",
-                batch.shape,
-                disguise.output().shape
-            );
-            return Err(Error::Verification {
-                path: root.into(),
-                problem,
-            });
-        }
-        let mut plain = match std::mem::replace(&mut out.pixels, Stored::U8(Vec::new())) {
-            Stored::U8(bytes) => bytes,
-            _ => Vec::new(),
-        };
-        plain.resize(batch.len() * plain_shape.len(), 0);
-        let samples = Self::samples(salt, batch);
-        let view = match (&batch.pixels, scale, disguise.output().dtype) {
-            (Stored::U8(bytes), None, Dtype::U8) => PixelsRef::U8(bytes),
-            (Stored::F32(values), None, Dtype::F32) => PixelsRef::F32(values),
-            (stored, Some(scale), Dtype::F32) => {
-                reals.resize(stored.len());
-                expand(stored, &scale, &mut reals);
-                reals.view()
-            }
-            _ => {
-                return Err(Error::input(
-                    root,
-                    "stores its pixels in another way than its manifest says",
-                ));
-            }
-        };
-        disguise.remove(samples, view, &mut plain)?;
-        out.shape = plain_shape;
-        out.pixels = Stored::U8(plain);
-        self.reals = reals;
-        Ok(())
-    }
-}
-
-/// Room of the wanted type, reused where it is there.
-fn take(stored: &mut Stored, dtype: Dtype) -> Pixels {
-    match (std::mem::replace(stored, Stored::U8(Vec::new())), dtype) {
-        (Stored::U8(v), Dtype::U8) => Pixels::U8(v),
-        (Stored::F32(v), Dtype::F32) => Pixels::F32(v),
-        (_, dtype) => Pixels::zeros(dtype, 0),
-    }
-}
-
-fn store(pixels: Pixels) -> Stored {
-    match pixels {
-        Pixels::U8(v) => Stored::U8(v),
-        Pixels::F32(v) => Stored::F32(v),
-    }
-}
-
-/// Values that one task quantises.
-const CHUNK: usize = 1 << 16;
-
-fn quantise(values: &[f32], scale: &Scale, depth: Depth, out: &mut Stored) {
-    if depth == Depth::U16 {
-        let mut codes = match std::mem::replace(out, Stored::U8(Vec::new())) {
-            Stored::U16(codes) => codes,
-            _ => Vec::new(),
-        };
-        codes.resize(values.len(), 0);
-        let chunks = codes.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK));
-        chunks.for_each(|(codes, values)| {
-            codes
-                .iter_mut()
-                .zip(values)
-                .for_each(|(c, v)| *c = scale.encode(*v))
-        });
-        *out = Stored::U16(codes);
-    } else {
-        let mut codes = match std::mem::replace(out, Stored::U8(Vec::new())) {
-            Stored::U8(codes) => codes,
-            _ => Vec::new(),
-        };
-        codes.resize(values.len(), 0);
-        let chunks = codes.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK));
-        chunks.for_each(|(codes, values)| {
-            codes
-                .iter_mut()
-                .zip(values)
-                .for_each(|(c, v)| *c = scale.encode(*v) as u8)
-        });
-        *out = Stored::U8(codes);
-    }
-}
-
-fn expand(stored: &Stored, scale: &Scale, reals: &mut Pixels) {
-    let visard_core::PixelsMut::F32(values) = reals.view_mut() else {
-        return;
-    };
-    match stored {
-        Stored::U8(codes) => values
-            .par_chunks_mut(CHUNK)
-            .zip(codes.par_chunks(CHUNK))
-            .for_each(|(v, c)| {
-                v.iter_mut()
-                    .zip(c)
-                    .for_each(|(v, c)| *v = scale.decode(u16::from(*c)))
-            }),
-        Stored::U16(codes) => values
-            .par_chunks_mut(CHUNK)
-            .zip(codes.par_chunks(CHUNK))
-            .for_each(|(v, c)| v.iter_mut().zip(c).for_each(|(v, c)| *v = scale.decode(*c))),
-        Stored::F32(exact) => values.copy_from_slice(exact),
-    }
 }

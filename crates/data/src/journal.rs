@@ -34,6 +34,11 @@ pub(crate) struct Header {
 }
 
 impl Header {
+    /// Whether the run refused images of other sizes than the key's.
+    fn fits_nothing(&self) -> bool {
+        self.options.get("fit").is_some_and(|fit| fit == "Error")
+    }
+
     /// What differs from the run that is asked for now, in words.
     fn difference(&self, asked: &Self) -> Option<&'static str> {
         [
@@ -105,8 +110,15 @@ impl Journal {
                 input_changed: false,
             });
         };
-        let header: Header =
+        let mut header: Header =
             serde_json::from_value(first.clone()).map_err(|_| journal.foreign("is damaged"))?;
+        let state = rest.last().cloned();
+        if header.options != asked.options && header.fits_nothing() {
+            // What was written so far needed no fitting, so it stays right under any fit.
+            header.options["fit"] = asked.options["fit"].clone();
+            journal.start(&header)?;
+            state.as_ref().map_or(Ok(()), |state| journal.append(state))?;
+        }
         if let Some(what) = header.difference(&asked) {
             return Err(journal.foreign(&format!("belongs to an unfinished run with another {what}")));
         }
@@ -117,7 +129,7 @@ impl Journal {
         }
         Ok(Opened {
             journal,
-            state: if input_changed { None } else { rest.last().cloned() },
+            state: if input_changed { None } else { state },
             header: if input_changed { asked } else { header },
             input_changed,
         })

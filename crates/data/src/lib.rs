@@ -12,6 +12,8 @@ mod load;
 mod manifest;
 mod material;
 mod pipeline;
+mod place;
+mod stage;
 mod verify;
 
 pub use contract::{
@@ -19,9 +21,10 @@ pub use contract::{
 };
 pub use error::{Error, Result};
 pub use fit::Fit;
-pub use job::{Report, Request, apply, disguise_batch, remove};
+pub use job::{Report, Request, apply, remove};
 pub use load::{Loaded, Opened};
 pub use manifest::{MANIFEST, Manifest};
 pub use material::read_material;
 pub use pipeline::{Control, Progress};
+pub use stage::disguise_batch;
 pub use verify::{Verified, verify};

@@ -18,19 +18,31 @@ use visard_core::{Array, Material, Values};
 pub fn read_material(path: &Path, limits: &Limits) -> Result<Material> {
     let fail = |problem: String| Error::input(path, problem);
     let file = File::open(path).map_err(|error| Error::input(path, error))?;
-    let mut archive = zip::ZipArchive::new(BufReader::new(file))
-        .map_err(|error| fail(format!("is no .npz file ({error}); save the arrays with numpy.savez")))?;
+    let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(|error| {
+        fail(format!(
+            "is no .npz file ({error}); save the arrays with numpy.savez"
+        ))
+    })?;
     let mut material = Material::new();
     for index in 0..archive.len() {
-        let member = archive.by_index(index).map_err(|error| fail(format!("is damaged: {error}")))?;
-        let name = member.name().map_err(|error| fail(format!("is damaged: {error}")))?.into_owned();
+        let member = archive
+            .by_index(index)
+            .map_err(|error| fail(format!("is damaged: {error}")))?;
+        let name = member
+            .name()
+            .map_err(|error| fail(format!("is damaged: {error}")))?
+            .into_owned();
         let Some(name) = name.strip_suffix(".npy") else {
             return Err(fail(format!("holds {name:?}, which is no array")));
         };
         if member.size() > limits.file_bytes {
-            return Err(Error::limit(path, format!("array {name} is larger than {} bytes", limits.file_bytes)));
+            return Err(Error::limit(
+                path,
+                format!("array {name} is larger than {} bytes", limits.file_bytes),
+            ));
         }
-        let array = read_array(member.take(limits.file_bytes)).map_err(|problem| fail(format!("array {name} {problem}")))?;
+        let array = read_array(member.take(limits.file_bytes))
+            .map_err(|problem| fail(format!("array {name} {problem}")))?;
         material.insert(name, array)?;
     }
     Ok(material)
@@ -69,7 +81,11 @@ fn read_array(reader: impl Read) -> std::result::Result<Array, String> {
         "i8" => read!(i64, Values::I64, i64),
         "f4" => read!(f32, Values::F64, f64),
         "f8" => read!(f64, Values::F64, f64),
-        _ => return Err(format!("has the type {kind}, which is no plain number of up to 64 bits")),
+        _ => {
+            return Err(format!(
+                "has the type {kind}, which is no plain number of up to 64 bits"
+            ));
+        }
     };
     Ok(Array { shape, values })
 }

@@ -69,7 +69,8 @@ fn batch_images(len: usize) -> usize {
     (BATCH_VALUES / len.max(1)).clamp(1, BATCH_IMAGES)
 }
 
-/// Runs all images from `start` on through `transform` into `sink`.
+/// Runs all images behind those of `flow.written` through `transform` into `sink`, and notes in
+/// `flow` what happened, also where the run ends early.
 ///
 /// `transform` fills its second argument from its first.
 pub(crate) fn run(
@@ -77,9 +78,9 @@ pub(crate) fn run(
     transform: &mut (dyn FnMut(&mut Batch, &mut Batch) -> Result<()> + Send),
     sink: &mut dyn Sink,
     journal: &mut Journal,
-    start: Vec<u64>,
+    flow: &mut Flow,
     control: Control<'_>,
-) -> Result<Flow> {
+) -> Result<()> {
     let total = source.meta().total();
     let depth = source.meta().depth;
     let (read, to_transform) = sync_channel::<Batch>(AHEAD);
@@ -89,10 +90,7 @@ pub(crate) fn run(
     let halt = AtomicBool::new(false);
     let stopping = || halt.load(Ordering::Relaxed) || control.stop.load(Ordering::Relaxed);
 
-    let mut flow = Flow {
-        written: start.clone(),
-        ..Flow::default()
-    };
+    let start = flow.written.clone();
     let (input, stopping) = (&mut *source, &stopping);
     let (reading, transforming, writing) = std::thread::scope(|scope| {
         let reader = scope.spawn(move || read_all(input, &start, depth, read, plain_room, stopping));
@@ -134,7 +132,7 @@ pub(crate) fn run(
     flow.transforming = transforming?;
     writing?;
     flow.skipped = source.skipped().to_vec();
-    Ok(flow)
+    Ok(())
 }
 
 fn join<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 use visard_core::{Key, MasterSecret, Salt, Shape};
-use visard_data::{Control, Depth, Error, Fit, Progress, Reading, Report, Request, Result, apply, remove, verify};
+use visard_data::{
+    Control, Depth, Error, Fit, Progress, Reading, Report, Request, Result, apply, remove, verify,
+};
 
 const SHAPE: Shape = Shape::new(12, 9, 1);
 
@@ -48,7 +50,8 @@ struct Job<'a> {
 impl Job<'_> {
     fn run(&self, job: fn(Request<'_>, Control<'_>) -> Result<Report>) -> Result<Report> {
         let stop = AtomicBool::new(false);
-        let progress = |p: Progress| stop.store(self.stop_after.is_some_and(|n| p.done >= n), Ordering::Relaxed);
+        let progress =
+            |p: Progress| stop.store(self.stop_after.is_some_and(|n| p.done >= n), Ordering::Relaxed);
         let request = Request {
             input: self.input,
             output: self.output,
@@ -71,7 +74,9 @@ impl Job<'_> {
 
 fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let entries = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
-    entries.map(|path| (path.file_name().unwrap().into(), fs::read(&path).unwrap())).collect()
+    entries
+        .map(|path| (path.file_name().unwrap().into(), fs::read(&path).unwrap()))
+        .collect()
 }
 
 #[test]
@@ -167,7 +172,10 @@ fn stored_depths_restore_as_exactly_as_they_say() {
     let input = plain(bench.path(), 200);
     let key = key("rmt", &[("block", "3")]);
     for (depth, exact) in [(Depth::U8, false), (Depth::F32, true)] {
-        let (output, back) = (bench.path().join(format!("out{depth}")), bench.path().join(format!("back{depth}")));
+        let (output, back) = (
+            bench.path().join(format!("out{depth}")),
+            bench.path().join(format!("back{depth}")),
+        );
         let mut job = Job {
             input: &input,
             output: &output,
@@ -184,7 +192,12 @@ fn stored_depths_restore_as_exactly_as_they_say() {
         let (back, plain) = (files(&back), files(&input));
         assert_eq!(back == plain, exact, "{depth}");
         let name = Path::new("train-images-idx3-ubyte");
-        let worst = back[name].iter().zip(&plain[name]).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+        let worst = back[name]
+            .iter()
+            .zip(&plain[name])
+            .map(|(a, b)| a.abs_diff(*b))
+            .max()
+            .unwrap();
         // Each value is a sum of 3 products with unit-length columns.
         assert!(f64::from(worst) <= scale.map_or(0.0, |s| s.max_error() * 3f64.sqrt() + 1.0));
     }

@@ -84,7 +84,12 @@ pub(crate) fn watched(
 }
 
 /// Prints what a run did.
-pub(crate) fn tell(talk: &Talk, kind: &str, report: &Report, output: &std::path::Path) -> anyhow::Result<ExitCode> {
+pub(crate) fn tell(
+    talk: &Talk,
+    kind: &str,
+    report: &Report,
+    output: &std::path::Path,
+) -> anyhow::Result<ExitCode> {
     if report.started_over {
         talk.warn("the input has changed since the interrupted run, so the run was started over");
     }
@@ -101,7 +106,11 @@ pub(crate) fn tell(talk: &Talk, kind: &str, report: &Report, output: &std::path:
             if scale.max == 255 { "; --depth 16 or float stores them exactly enough to restore every byte" } else { "" }
         ));
     }
-    let splits: Vec<String> = report.written.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    let splits: Vec<String> = report
+        .written
+        .iter()
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
     let mut text = format!("{}: {} ({})", output.display(), report.format, splits.join(", "));
     if report.already_complete {
         text += "\nwas complete already; nothing was done";
@@ -116,7 +125,11 @@ pub(crate) fn tell(talk: &Talk, kind: &str, report: &Report, output: &std::path:
     if report.resumed > 0 {
         text += &format!("\n{} images were there from an interrupted run", report.resumed);
     }
-    let skipped: Vec<_> = report.skipped.iter().map(|(p, r)| json!({ "path": p, "reason": r })).collect();
+    let skipped: Vec<_> = report
+        .skipped
+        .iter()
+        .map(|(p, r)| json!({ "path": p, "reason": r }))
+        .collect();
     talk.result(
         kind,
         text,
@@ -128,12 +141,21 @@ pub(crate) fn tell(talk: &Talk, kind: &str, report: &Report, output: &std::path:
             "peak_memory_bytes": peak_memory(),
         }),
     )?;
-    Ok(if report.skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(SKIPPED) })
+    Ok(if report.skipped.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(SKIPPED)
+    })
 }
 
 /// Most memory that this process has held so far, in bytes, where the system tells.
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+    line.trim()
+        .strip_suffix("kB")?
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .map(|kib| kib * 1024)
 }

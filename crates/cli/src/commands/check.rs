@@ -67,14 +67,22 @@ impl Args {
             ));
         }
         let info = key.scheme().info();
-        notes.push(format!("storage is {}: never recode the output as JPEG", info.storage));
+        notes.push(format!(
+            "storage is {}: never recode the output as JPEG",
+            info.storage
+        ));
         notes.push(format!("networks: {}", info.networks));
         notes.push(
             "augmentation: shifts, crops and flips of disguised images break the alignment of blocks and key; augment \
              before disguising"
                 .into(),
         );
-        let splits: Vec<String> = data.meta.splits.iter().map(|s| format!("{} {}", s.name, s.count)).collect();
+        let splits: Vec<String> = data
+            .meta
+            .splits
+            .iter()
+            .map(|s| format!("{} {}", s.name, s.count))
+            .collect();
         let text = format!(
             "{}: {} ({}), images of {own} -> {} ({depth})\n{}",
             self.data.display(),

@@ -1,7 +1,11 @@
 //! `visard eval`.
 
 use super::train::examples;
-use crate::{failure::{Mismatch, Usage}, options::ReadingArgs, talk::{Talk, table}};
+use crate::{
+    failure::{Mismatch, Usage},
+    options::ReadingArgs,
+    talk::{Talk, table},
+};
 use serde_json::json;
 use std::{path::PathBuf, process::ExitCode};
 use visard_data::{Manifest, Opened};
@@ -46,7 +50,11 @@ impl Args {
             return Err(visard_data::Error::input(&self.data, "has no labels to test against").into());
         }
         let evaluation = model.evaluate(&examples, 256)?;
-        talk.result("eval", text(&evaluation, &name, model.info()), json!({ "split": name, "evaluation": evaluation }))?;
+        talk.result(
+            "eval",
+            text(&evaluation, &name, model.info()),
+            json!({ "split": name, "evaluation": evaluation }),
+        )?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -72,7 +80,12 @@ impl Args {
         };
         let names: Vec<&str> = data.meta.splits.iter().map(|s| s.name.as_str()).collect();
         names.iter().position(|n| n == name).ok_or_else(|| {
-            Usage(format!("{}: has no split {name:?}, it has {}", self.data.display(), names.join(", "))).into()
+            Usage(format!(
+                "{}: has no split {name:?}, it has {}",
+                self.data.display(),
+                names.join(", ")
+            ))
+            .into()
         })
     }
 }
@@ -85,7 +98,11 @@ fn text(evaluation: &Evaluation, split: &str, info: &ModelInfo) -> String {
         .map(|(class, answers)| {
             let all: u64 = answers.iter().sum();
             let right = 100.0 * answers[class] as f64 / all.max(1) as f64;
-            vec![info.classes[class].clone(), all.to_string(), format!("{right:.1} %")]
+            vec![
+                info.classes[class].clone(),
+                all.to_string(),
+                format!("{right:.1} %"),
+            ]
         })
         .collect();
     format!(

@@ -13,7 +13,9 @@ use visard_learn::Model;
 
 /// Show what a key file, a data set or a model says about itself (no secret needed or shown)
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  visard inspect owner.key\n  visard inspect disguised/\n  visard inspect model.safetensors")]
+#[command(
+    after_help = "Examples:\n  visard inspect owner.key\n  visard inspect disguised/\n  visard inspect model.safetensors"
+)]
 pub(crate) struct Args {
     /// Key file, data set or model
     path: PathBuf,
@@ -33,13 +35,22 @@ impl Args {
 
     fn inspect_data(&self, talk: &Talk) -> anyhow::Result<()> {
         let data = Opened::open(&self.path, self.reading.reading())?;
-        let splits: Vec<String> = data.meta.splits.iter().map(|s| format!("{} {}", s.name, s.count)).collect();
+        let splits: Vec<String> = data
+            .meta
+            .splits
+            .iter()
+            .map(|s| format!("{} {}", s.name, s.count))
+            .collect();
         let mut text = format!("data set: {}, {}\n", data.format.title, splits.join(", "));
         if let Some(shape) = data.meta.shape {
             text += &format!("images of {shape}\n");
         }
         if !data.meta.classes.is_empty() {
-            text += &format!("{} classes: {}\n", data.meta.classes.len(), data.meta.classes.join(", "));
+            text += &format!(
+                "{} classes: {}\n",
+                data.meta.classes.len(),
+                data.meta.classes.join(", ")
+            );
         }
         match &data.manifest {
             None => text += "plain: no visard.json\n",
@@ -71,7 +82,9 @@ fn kind(path: &Path) -> anyhow::Result<Kind> {
         return Ok(Kind::Data);
     }
     let mut head = Vec::new();
-    std::fs::File::open(path).and_then(|file| file.take(16).read_to_end(&mut head)).map_err(unreadable)?;
+    std::fs::File::open(path)
+        .and_then(|file| file.take(16).read_to_end(&mut head))
+        .map_err(unreadable)?;
     // A safetensors file starts with the length of its header and a brace.
     if head.get(8) == Some(&b'{') && !head.starts_with(b"{") {
         return Ok(Kind::Model);
@@ -87,7 +100,11 @@ fn inspect_key(path: &Path, talk: &Talk) -> anyhow::Result<()> {
         talk.warn(warning);
     }
     let shape = file.shape().map_or_else(|| "any".to_string(), |s| s.to_string());
-    let params: Vec<String> = file.params().iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let params: Vec<String> = file
+        .params()
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     let text = format!(
         "key file: {} ({}) for images of {shape}\nlock: {}\nfingerprint {}",
         file.scheme(),

@@ -22,7 +22,12 @@ pub(crate) struct Args {
     #[arg(long)]
     scheme: String,
     /// Shape of the images, HEIGHTxWIDTHxCHANNELS, or `any` where the scheme allows it
-    #[arg(long, value_name = "SHAPE", required_unless_present = "like", conflicts_with = "like")]
+    #[arg(
+        long,
+        value_name = "SHAPE",
+        required_unless_present = "like",
+        conflicts_with = "like"
+    )]
     shape: Option<String>,
     /// Take the shape from the first image of this data set
     #[arg(long, value_name = "DATA")]
@@ -50,14 +55,22 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(&self, talk: &Talk) -> anyhow::Result<ExitCode> {
         if self.output.exists() {
-            let problem = format!("{}: exists already; keys are never overwritten", self.output.display());
+            let problem = format!(
+                "{}: exists already; keys are never overwritten",
+                self.output.display()
+            );
             return Err(visard_data::Error::Foreign {
                 path: self.output.clone(),
-                problem: problem.split_once(": ").map_or_else(String::new, |(_, p)| p.into()),
+                problem: problem
+                    .split_once(": ")
+                    .map_or_else(String::new, |(_, p)| p.into()),
             }
             .into());
         }
-        let material = self.material.as_deref().map(|path| visard_data::read_material(path, &Limits::default()));
+        let material = self
+            .material
+            .as_deref()
+            .map(|path| visard_data::read_material(path, &Limits::default()));
         let key = Key::new(
             &self.scheme,
             &options::settings(&self.set)?,

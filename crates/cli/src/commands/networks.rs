@@ -22,10 +22,21 @@ impl Args {
         }
         let rows: Vec<Vec<String>> = networks::ALL
             .iter()
-            .map(|info| vec![info.name.into(), info.title.into(), info.suits.into(), info.paper.into()])
+            .map(|info| {
+                vec![
+                    info.name.into(),
+                    info.title.into(),
+                    info.suits.into(),
+                    info.paper.into(),
+                ]
+            })
             .collect();
         let all: Vec<_> = networks::ALL.iter().map(|info| describe(info)).collect();
-        talk.result("networks", table(&["network", "what", "suits", "paper"], &rows), json!({ "networks": all }))?;
+        talk.result(
+            "networks",
+            table(&["network", "what", "suits", "paper"], &rows),
+            json!({ "networks": all }),
+        )?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -54,7 +65,9 @@ fn describe(info: &NetworkInfo) -> serde_json::Value {
     let params: Vec<_> = info
         .params
         .iter()
-        .map(|p| json!({ "name": p.name, "default": p.default, "values": p.kind.to_string(), "help": p.help }))
+        .map(
+            |p| json!({ "name": p.name, "default": p.default, "values": p.kind.to_string(), "help": p.help }),
+        )
         .collect();
     json!({
         "name": info.name, "title": info.title, "paper": info.paper, "summary": info.summary, "suits": info.suits,

@@ -43,7 +43,9 @@ impl Args {
         let key = match model.info().disguise.get("fingerprint").and_then(|f| f.as_str()) {
             None => None,
             Some(_) if self.key.key.is_none() => {
-                return Err(Usage("the model was trained on disguised images: say -k with its key".into()).into());
+                return Err(
+                    Usage("the model was trained on disguised images: say -k with its key".into()).into(),
+                );
             }
             Some(fingerprint) => {
                 let key = self.key.open(talk)?;
@@ -71,7 +73,10 @@ fn check_key(key: &Key, fingerprint: &str) -> anyhow::Result<()> {
     if own == fingerprint {
         return Ok(());
     }
-    Err(Mismatch(format!("the model was trained under the key {fingerprint}, this is the key {own}")).into())
+    Err(Mismatch(format!(
+        "the model was trained under the key {fingerprint}, this is the key {own}"
+    ))
+    .into())
 }
 
 /// A batch of the one image in the file.
@@ -88,12 +93,25 @@ pub(crate) fn read_image(path: &Path, reading: &Reading) -> anyhow::Result<Batch
 }
 
 /// Disguises one plain image as the model's training images were, and asks the model.
-pub(crate) fn name_class(model: &Model, key: Option<&Key>, plain: Batch, fit: Fit) -> anyhow::Result<Prediction> {
+pub(crate) fn name_class(
+    model: &Model,
+    key: Option<&Key>,
+    plain: Batch,
+    fit: Fit,
+) -> anyhow::Result<Prediction> {
     let batch = match key {
         None => plain,
-        Some(key) => visard_data::disguise_batch(key, visard_keys::fresh_salt()?, fit, storage(model.info())?, plain)?,
+        Some(key) => visard_data::disguise_batch(
+            key,
+            visard_keys::fresh_salt()?,
+            fit,
+            storage(model.info())?,
+            plain,
+        )?,
     };
-    let scale = storage(model.info())?.1.filter(|_| !matches!(batch.pixels, Stored::F32(_)));
+    let scale = storage(model.info())?
+        .1
+        .filter(|_| !matches!(batch.pixels, Stored::F32(_)));
     let examples = Examples::new(batch.shape, batch.pixels, scale, Vec::new())?;
     let predictions = model.predict(&examples)?;
     predictions.into_iter().next().context("the model gave no answer")
@@ -102,7 +120,9 @@ pub(crate) fn name_class(model: &Model, key: Option<&Key>, plain: Batch, fit: Fi
 /// How the model's training images were stored.
 fn storage(info: &ModelInfo) -> anyhow::Result<(Depth, Option<Scale>)> {
     let field = |name: &str| info.disguise.get(name).cloned().unwrap_or_default();
-    let depth: Option<Depth> = serde_json::from_value(field("depth")).context("the model's record of its disguise")?;
-    let scale: Option<Scale> = serde_json::from_value(field("scale")).context("the model's record of its disguise")?;
+    let depth: Option<Depth> =
+        serde_json::from_value(field("depth")).context("the model's record of its disguise")?;
+    let scale: Option<Scale> =
+        serde_json::from_value(field("scale")).context("the model's record of its disguise")?;
     Ok((depth.unwrap_or(Depth::U8), scale))
 }

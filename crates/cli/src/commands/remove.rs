@@ -39,8 +39,9 @@ impl Args {
             program: PROGRAM,
             salt: None,
         };
-        let report =
-            watched(talk, "restoring", self.writing.checkpoint()?, |control| visard_data::remove(request, control))?;
+        let report = watched(talk, "restoring", self.writing.checkpoint()?, |control| {
+            visard_data::remove(request, control)
+        })?;
         tell(talk, "remove", &report, &self.output)
     }
 }

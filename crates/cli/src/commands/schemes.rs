@@ -24,7 +24,10 @@ impl Args {
                 talk.result("scheme", explain(info)?, describe(info)?)?;
             }
             None => {
-                let all = schemes::ALL.iter().map(|info| describe(info)).collect::<anyhow::Result<Vec<_>>>()?;
+                let all = schemes::ALL
+                    .iter()
+                    .map(|info| describe(info))
+                    .collect::<anyhow::Result<Vec<_>>>()?;
                 talk.result("schemes", overview()?, json!({ "schemes": all }))?;
             }
         }
@@ -55,7 +58,15 @@ fn overview() -> anyhow::Result<String> {
             info.paper.into(),
         ]);
     }
-    let head = ["scheme", "what", "storage", "key space*", "removable", "per image", "paper"];
+    let head = [
+        "scheme",
+        "what",
+        "storage",
+        "key space*",
+        "removable",
+        "per image",
+        "paper",
+    ];
     Ok(format!(
         "{}\n* at the default parameters for {SHAPE}; it says nothing about attacks that do not search it.\n\
          `visard schemes NAME` explains one, with what breaks it.",
@@ -93,7 +104,9 @@ fn describe(info: &SchemeInfo) -> anyhow::Result<serde_json::Value> {
     let params: Vec<_> = info
         .params
         .iter()
-        .map(|p| json!({ "name": p.name, "default": p.default, "values": p.kind.to_string(), "help": p.help }))
+        .map(
+            |p| json!({ "name": p.name, "default": p.default, "values": p.kind.to_string(), "help": p.help }),
+        )
         .collect();
     Ok(json!({
         "name": info.name, "title": info.title, "paper": info.paper, "summary": info.summary,

@@ -142,7 +142,10 @@ impl Args {
             self.output.display(),
             history.len()
         );
-        if let Some((accuracy, (low, high))) = history.last().and_then(|e| Some((e.val_accuracy?, e.val_interval?))) {
+        if let Some((accuracy, (low, high))) = history
+            .last()
+            .and_then(|e| Some((e.val_accuracy?, e.val_interval?)))
+        {
             text += &format!(
                 "\nvalidation accuracy {:.2} % (95% interval {:.2} to {:.2})",
                 100.0 * accuracy,
@@ -240,7 +243,8 @@ pub(crate) fn disguise_of(manifest: &Manifest) -> BTreeMap<String, Value> {
 
 /// Refuses two data sets that were disguised differently.
 fn same_disguise(train: Option<&Manifest>, other: Option<&Manifest>, path: &Path) -> anyhow::Result<()> {
-    let print = |m: Option<&Manifest>| m.map_or_else(|| "plain".into(), |m| format!("the key {}", m.fingerprint));
+    let print =
+        |m: Option<&Manifest>| m.map_or_else(|| "plain".into(), |m| format!("the key {}", m.fingerprint));
     if train.map(|m| &m.fingerprint) == other.map(|m| &m.fingerprint) {
         return Ok(());
     }

@@ -9,7 +9,10 @@ use std::{
 
 fn start(bench: &Bench, line: &str) -> Child {
     let mut command = visard();
-    command.args(bench.words(line)).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .args(bench.words(line))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command.spawn().unwrap()
 }
 
@@ -34,7 +37,10 @@ fn survives_kills(bench: &Bench, line: &str, out: &str, tries: u32) {
         let said = bench.run(&format!("{line} @{name} --json"));
         let record: serde_json::Value = serde_json::from_str(said.succeeds().out.trim()).unwrap();
         resumed += u32::from(record["resumed"].as_u64() > Some(0));
-        assert!(contents(&bench.path(&name)) == reference, "killed after {moment:?}: other bytes");
+        assert!(
+            contents(&bench.path(&name)) == reference,
+            "killed after {moment:?}: other bytes"
+        );
         bench.run(&format!("verify @{name}")).succeeds();
         std::fs::remove_dir_all(bench.path(&name)).unwrap();
     }
@@ -64,7 +70,11 @@ fn an_interrupted_run_says_so_and_goes_on() {
     let child = start(&bench, "apply -k @k @plain @out");
     std::thread::sleep(Duration::from_millis(300));
     // The run may be over already on a fast machine; then the signal finds nobody.
-    drop(Command::new("kill").args(["-INT", &child.id().to_string()]).status());
+    drop(
+        Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status(),
+    );
     let code = child.wait_with_output().unwrap().status.code();
     assert!(matches!(code, Some(130 | 0)), "{code:?}");
     bench.run("apply -k @k @plain @out").succeeds();
@@ -79,7 +89,10 @@ fn two_runs_cannot_write_one_output() {
     let mut first = start(&bench, "apply -k @k @plain @out --threads 1");
     let journal = bench.path("out/.visard-journal");
     while !journal.exists() {
-        assert!(first.try_wait().unwrap().is_none(), "the first run ended before it began");
+        assert!(
+            first.try_wait().unwrap().is_none(),
+            "the first run ended before it began"
+        );
         std::thread::sleep(Duration::from_millis(1));
     }
     let second = bench.run("apply -k @k @plain @out");
@@ -119,7 +132,11 @@ fn a_full_disk_loses_nothing() {
     };
     let read = |name: &str| std::fs::read_to_string(bench.path(name)).unwrap();
     assert_eq!(read("code.txt").trim(), "16", "{}", read("first.txt"));
-    assert!(read("first.txt").contains("no space left"), "{}", read("first.txt"));
+    assert!(
+        read("first.txt").contains("no space left"),
+        "{}",
+        read("first.txt")
+    );
     said.succeeds();
     assert!(contents(&bench.path("copied")) == contents(&bench.path("reference")));
 }
@@ -128,7 +145,10 @@ fn a_full_disk_loses_nothing() {
 #[test]
 fn a_reader_that_leaves_is_no_failure() {
     let program = assert_cmd::cargo::cargo_bin!("visard");
-    let line = format!("\"{}\" completions bash | head -n 1; exit ${{PIPESTATUS:-0}}", Path::new(&program).display());
+    let line = format!(
+        "\"{}\" completions bash | head -n 1; exit ${{PIPESTATUS:-0}}",
+        Path::new(&program).display()
+    );
     let said = Said::from(Command::new("sh").args(["-c", &line]).output().unwrap());
     assert_eq!(said.code, 0);
     assert!(!said.err.contains("panicked"), "{}", said.err);

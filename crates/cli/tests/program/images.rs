@@ -31,7 +31,10 @@ fn refused(name: &str, bytes: &[u8], code: i32, parts: &[&str]) {
     let parts = [&[name][..], parts].concat();
     bench.run("apply -k @k @in @out").fails(code, &parts);
     assert_eq!(crate::support::contents(&bench.path("in")), before);
-    assert!(!bench.path("out/visard.json").exists(), "a refused run left a manifest");
+    assert!(
+        !bench.path("out/visard.json").exists(),
+        "a refused run left a manifest"
+    );
 }
 
 #[test]
@@ -70,7 +73,12 @@ fn alpha_and_sixteen_bits_need_a_word_from_the_user() {
     let clear = image::RgbaImage::from_pixel(28, 28, image::Rgba([1, 2, 3, 100]));
     refused("clear.png", &png(clear.into()), 10, &["--alpha"]);
     let deep = image::ImageBuffer::<image::Luma<u16>, _>::from_pixel(28, 28, image::Luma([513u16]));
-    refused("deep.png", &png(image::DynamicImage::ImageLuma16(deep.clone())), 10, &["--narrow"]);
+    refused(
+        "deep.png",
+        &png(image::DynamicImage::ImageLuma16(deep.clone())),
+        10,
+        &["--narrow"],
+    );
     let bench = Bench::new();
     with_image(&bench, "deep.png", &png(image::DynamicImage::ImageLuma16(deep)));
     bench.run("apply -k @k @in @out --narrow").succeeds();
@@ -104,8 +112,14 @@ fn no_metadata_reaches_the_output() {
     let place = with_image(&bench, "tagged.png", b"");
     let file = fs::File::create(place).unwrap();
     let mut encoder = png_encoder(file);
-    encoder.add_text_chunk("patient".into(), "CANARY-4711".into()).unwrap();
-    encoder.write_header().unwrap().write_image_data(&[9; 784]).unwrap();
+    encoder
+        .add_text_chunk("patient".into(), "CANARY-4711".into())
+        .unwrap();
+    encoder
+        .write_header()
+        .unwrap()
+        .write_image_data(&[9; 784])
+        .unwrap();
     bench.run("apply -k @k @in @out").succeeds();
     for (name, bytes) in crate::support::contents(&bench.path("out")) {
         let found = bytes.windows(11).any(|w| w == b"CANARY-4711");
@@ -125,7 +139,9 @@ fn sizes_other_than_the_keys() {
     let bench = Bench::new();
     let other = image::GrayImage::from_pixel(20, 30, image::Luma([5]));
     with_image(&bench, "other.png", &png(other.into()));
-    bench.run("apply -k @k @in @out").fails(10, &["other.png", "30x20x1", "--fit"]);
-    bench.run("apply -k @k @in @resized --fit resize").succeeds();
+    bench
+        .run("apply -k @k @in @out")
+        .fails(10, &["other.png", "30x20x1", "--fit"]);
+    bench.run("apply -k @k @in @out --fit resize").succeeds();
     bench.run("apply -k @k @in @cropped --fit crop").succeeds();
 }

@@ -13,7 +13,9 @@ use tempfile::TempDir;
 /// The program, ready for arguments, deaf to the user's environment.
 pub(crate) fn visard() -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("visard"));
-    command.env_remove("VISARD_KEY").stdin(std::process::Stdio::null());
+    command
+        .env_remove("VISARD_KEY")
+        .stdin(std::process::Stdio::null());
     command
 }
 
@@ -53,7 +55,11 @@ impl Said {
 
 /// Runs the program with these arguments.
 pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Said {
-    visard().args(arguments).output().expect("the program starts").into()
+    visard()
+        .args(arguments)
+        .output()
+        .expect("the program starts")
+        .into()
 }
 
 /// A folder to work in.
@@ -129,9 +135,13 @@ impl Bench {
 
 /// A decompressed file of the bundled data set.
 pub(crate) fn bundled(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/fashion-mnist-12k").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../data/fashion-mnist-12k")
+        .join(name);
     let mut bytes = Vec::new();
-    GzDecoder::new(File::open(path).unwrap()).read_to_end(&mut bytes).unwrap();
+    GzDecoder::new(File::open(path).unwrap())
+        .read_to_end(&mut bytes)
+        .unwrap();
     bytes
 }
 

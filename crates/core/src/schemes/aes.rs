@@ -207,6 +207,10 @@ impl Scheme for Aes {
 /// block by block, several times slower, so buffers are rounded up to whole batches.
 const BATCH: usize = 64;
 
+/// Blocks left empty between positions: a cache line. Without it the blocks of one image fall into a
+/// few sets of the processor's cache and drive each other out.
+const GAP: usize = 4;
+
 /// Rounds up to whole batches, unless most of a batch would be filler.
 fn whole_batches(blocks: usize) -> usize {
     let whole = blocks.next_multiple_of(BATCH);
@@ -260,7 +264,7 @@ impl Prepared {
     fn group(&self) -> usize {
         match self.ciphers.len() {
             1 => (24 * 1024 / self.large.padded().len()).clamp(1, 64),
-            _ => (BATCH / self.per_image()).max(1),
+            _ => (2 * BATCH / self.per_image()).max(1),
         }
     }
 
@@ -268,7 +272,7 @@ impl Prepared {
     fn step(&self, images: usize) -> usize {
         match self.ciphers.len() {
             1 => images * self.per_image(),
-            _ => whole_batches(images * self.per_image()),
+            _ => whole_batches(images * self.per_image()) + GAP,
         }
     }
 
@@ -294,7 +298,7 @@ impl Prepared {
         for (index, image) in images.chunks_exact(len).enumerate() {
             let stage = &mut stage[index * per_image..];
             if self.large.block() == 4 && channels == 3 {
-                simd::split4_rgb(image, stride, &self.origins, stage, step);
+                simd::split4_rgb(image, stride, stage, step);
                 continue;
             }
             for (i, origin) in self.origins.iter().enumerate() {
@@ -328,7 +332,7 @@ impl Prepared {
         for (index, image) in images.chunks_exact_mut(len).enumerate() {
             let stage = &stage[index * per_image..];
             if self.large.block() == 4 && channels == 3 {
-                simd::join4_rgb(stage, step, order.order(), image, stride, &self.origins);
+                simd::join4_rgb(stage, step, order.order(), image, stride);
                 continue;
             }
             for (origin, source) in self.origins.iter().zip(order.order()) {
@@ -357,9 +361,12 @@ impl Prepared {
     /// Runs every cipher over the blocks of its source position. A disguised image has source
     /// position `order[i]` at its place i.
     fn crypt(&self, stage: &mut [Block], way: Way) {
-        let share = stage.len() / self.ciphers.len();
+        let (share, gap) = match self.ciphers.len() {
+            1 => (stage.len(), 0),
+            positions => (stage.len() / positions, GAP),
+        };
         for (i, blocks) in stage.chunks_exact_mut(share).enumerate() {
-            let blocks = Array::cast_slice_from_core_mut(blocks);
+            let blocks = Array::cast_slice_from_core_mut(&mut blocks[..share - gap]);
             match way {
                 Way::Encrypt => self.ciphers[i].encrypt_blocks(blocks),
                 Way::Decrypt if self.ciphers.len() == 1 => self.ciphers[0].decrypt_blocks(blocks),

@@ -11,7 +11,7 @@ use crate::{
     pixels::{Dtype, Output, PixelsMut, PixelsRef, SampleId, Samples, sized},
     schedule::{ImageStreams, Schedule},
     scheme::{Disguise, Scheme},
-    simd::{self, Pair, Route},
+    simd::{self, Four},
 };
 use rayon::prelude::*;
 
@@ -215,7 +215,10 @@ impl Scheme for Rmt {
             .flatten();
         let mut output = self.output(image)?;
         let top = match self.noise() {
-            Some(Noise { width, stage: Stage::Before }) if fixed.is_none() => 255.0 + f64::from(width),
+            Some(Noise {
+                width,
+                stage: Stage::Before,
+            }) if fixed.is_none() => 255.0 + f64::from(width),
             _ => 255.0,
         };
         widen(&mut output.range, &forward, self.block(), top, fixed.as_ref());
@@ -326,12 +329,10 @@ struct Mixer {
     sources: Vec<usize>,
     /// Matrix of each target position, row-major.
     matrices: Vec<f32>,
-    /// The same for neighbouring targets of 4x4 blocks, in the layouts of the SIMD loops.
-    routes: Vec<Route>,
-    gray: Vec<Pair<8>>,
-    rgb: Vec<Pair<24>>,
-    /// Target positions that have no neighbour to pair with.
-    singles: Vec<usize>,
+    /// The same for four neighbouring targets of 4x4 blocks, in the layouts of the SIMD loops.
+    fours: Vec<[usize; 4]>,
+    gray: Vec<Four<16>>,
+    rgb: Vec<Four<48>>,
 }
 
 /// Values behind a plane that the SIMD loops may read.
@@ -349,29 +350,25 @@ impl Mixer {
             matrices: (0..order.len())
                 .flat_map(|i| of(i).iter().map(|v| *v as f32))
                 .collect(),
-            routes: Vec::new(),
+            fours: Vec::new(),
             gray: Vec::new(),
             rgb: Vec::new(),
-            singles: Vec::new(),
         };
         let channels = grid.padded().channels;
-        let pairs = side == 4 && (channels == 1 || channels == 3);
-        let mut position = 0;
-        while position < order.len() {
-            if !pairs || position % grid.columns() + 1 == grid.columns() {
-                mixer.singles.push(position);
-                position += 1;
-                continue;
+        if side != 4 || (channels != 1 && channels != 3) {
+            return mixer;
+        }
+        let positions: Vec<usize> = (0..order.len()).collect();
+        for line in positions.chunks(grid.columns()) {
+            for four in line.chunks(4) {
+                // Fillers at the right edge are computed, but not written.
+                let four = [0, 1, 2, 3].map(|i| four[i.min(four.len() - 1)]);
+                mixer.fours.push(four.map(|i| mixer.sources[i]));
+                match channels {
+                    1 => mixer.gray.push(expand::<1, 16>(four.map(of))),
+                    _ => mixer.rgb.push(expand::<3, 48>(four.map(of))),
+                }
             }
-            mixer.routes.push(Route {
-                sources: [mixer.sources[position], mixer.sources[position + 1]],
-                target: grid.origin(position),
-            });
-            match channels {
-                1 => mixer.gray.push(expand::<1, 8>(of(position), of(position + 1))),
-                _ => mixer.rgb.push(expand::<3, 24>(of(position), of(position + 1))),
-            }
-            position += 2;
         }
         mixer
     }
@@ -379,13 +376,14 @@ impl Mixer {
     /// Mixes one image; `plane` is padded and continues for [`SLACK`] values.
     fn run(&self, plane: &[f32], out: &mut [f32], row: &mut Vec<f32>) {
         let stride = self.grid.padded().row();
-        match self.grid.padded().channels {
-            1 => simd::mix4_gray(plane, out, stride, &self.routes, &self.gray),
-            3 => simd::mix4_rgb(plane, out, stride, &self.routes, &self.rgb),
-            _ => {}
-        }
-        for position in &self.singles {
-            self.mix_block(plane, out, *position, row);
+        if !self.gray.is_empty() {
+            simd::mix4_gray(plane, out, stride, &self.fours, &self.gray);
+        } else if !self.rgb.is_empty() {
+            simd::mix4_rgb(plane, out, stride, &self.fours, &self.rgb);
+        } else {
+            for position in 0..self.sources.len() {
+                self.mix_block(plane, out, position, row);
+            }
         }
     }
 
@@ -411,16 +409,15 @@ impl Mixer {
     }
 }
 
-/// Lays two 4x4 matrices out so that lane (block, column, channel) holds its factor for pixel k.
-fn expand<const C: usize, const LANES: usize>(a: &[f64], b: &[f64]) -> Pair<LANES> {
-    let mut pair = [[0.0; LANES]; 4];
-    for (k, line) in pair.iter_mut().enumerate() {
+/// Lays four 4x4 matrices out so that lane (block, column, channel) holds its factor for pixel k.
+fn expand<const C: usize, const LANES: usize>(matrices: [&[f64]; 4]) -> Four<LANES> {
+    let mut four = Four([[0.0; LANES]; 4]);
+    for (k, line) in four.0.iter_mut().enumerate() {
         for (lane, value) in line.iter_mut().enumerate() {
-            let matrix = if lane < 4 * C { a } else { b };
-            *value = matrix[k * 4 + lane % (4 * C) / C] as f32;
+            *value = matrices[lane / (4 * C)][k * 4 + lane % (4 * C) / C] as f32;
         }
     }
-    pair
+    four
 }
 
 struct Prepared {

@@ -21,8 +21,8 @@ pub(super) fn decode(bytes: &[u8], reading: &Reading) -> Result<Image, Fault> {
     });
     // Palettes to RGB, 1, 2 and 4 bits to 8, transparent colours to alpha.
     decoder.set_transformations(Transformations::EXPAND);
-    // The most channels there can be, since only `read_info` knows about transparent colours.
-    let header = decoder.read_header_info().map_err(Fault::bad)?;
+    // Before the rest is read; transparent colours can add a channel, so it is checked again.
+    let header = decoder.read_header_info().map_err(fault)?;
     let least = header.color_type.samples();
     checked(header.width, header.height, least, reading)?;
     let mut reader = decoder.read_info().map_err(fault)?;

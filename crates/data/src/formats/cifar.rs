@@ -8,6 +8,7 @@ mod write;
 
 use super::files;
 use crate::{Batch, Depth, Error, Format, Meta, Reading, Result, Source, Split, Stored};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File},
@@ -166,21 +167,29 @@ fn names_in(path: &Path) -> Result<Vec<String>> {
     Ok(lines.map(str::to_owned).collect())
 }
 
-/// Planes R, G, B of one image to pixels.
+/// Planes R, G, B of one image to pixels. Slices of known length, so that no access is checked.
 fn interleave(planes: &[u8], pixels: &mut [u8]) {
-    let (red, rest) = planes.split_at(PLANE);
-    let (green, blue) = rest.split_at(PLANE);
-    for (((pixel, r), g), b) in pixels.chunks_exact_mut(3).zip(red).zip(green).zip(blue) {
-        pixel.copy_from_slice(&[*r, *g, *b]);
+    let (Some(planes), Some(pixels)) = (planes.first_chunk::<IMAGE>(), pixels.first_chunk_mut::<IMAGE>())
+    else {
+        return;
+    };
+    for i in 0..PLANE {
+        pixels[3 * i] = planes[i];
+        pixels[3 * i + 1] = planes[PLANE + i];
+        pixels[3 * i + 2] = planes[2 * PLANE + i];
     }
 }
 
 /// Pixels of one image to planes R, G, B.
 fn separate(pixels: &[u8], planes: &mut [u8]) {
-    let (red, rest) = planes.split_at_mut(PLANE);
-    let (green, blue) = rest.split_at_mut(PLANE);
-    for (((pixel, r), g), b) in pixels.chunks_exact(3).zip(red).zip(green).zip(blue) {
-        (*r, *g, *b) = (pixel[0], pixel[1], pixel[2]);
+    let (Some(pixels), Some(planes)) = (pixels.first_chunk::<IMAGE>(), planes.first_chunk_mut::<IMAGE>())
+    else {
+        return;
+    };
+    for i in 0..PLANE {
+        planes[i] = pixels[3 * i];
+        planes[PLANE + i] = pixels[3 * i + 1];
+        planes[2 * PLANE + i] = pixels[3 * i + 2];
     }
 }
 
@@ -380,8 +389,11 @@ impl Source for Cifar {
         self.fetch(file, row, n)?;
         pixels.resize(n * IMAGE, 0);
         let labels = self.layout.cifar.labels();
-        let rows = self.rows.chunks_exact(self.layout.cifar.row());
-        for (i, (row, image)) in rows.zip(pixels.chunks_exact_mut(IMAGE)).enumerate() {
+        let rows = self.rows.par_chunks_exact(self.layout.cifar.row());
+        rows.zip(pixels.par_chunks_exact_mut(IMAGE))
+            .with_min_len(64)
+            .for_each(|(row, image)| interleave(&row[labels..], image));
+        for (i, row) in self.rows.chunks_exact(self.layout.cifar.row()).enumerate() {
             let label = row[labels - 1];
             let classes = self.meta.classes.len();
             if classes > 0 && usize::from(label) >= classes {
@@ -391,7 +403,6 @@ impl Source for Cifar {
                 return Err(Error::input(&self.folder.join(name), problem));
             }
             batch.labels.push(u32::from(label));
-            interleave(&row[labels..], image);
         }
         batch.ids = SampleId::numbered(&self.meta.splits[self.split].name, self.at, n);
         self.at += n as u64;

@@ -32,7 +32,7 @@ pub(super) static FORMAT: Format = Format {
     open: |path, reading| Ok(Box::new(Folder::open(path, reading)?)),
     create: |plan| Ok(Box::new(write::FolderSink::create(plan)?)),
     is_folder: true,
-    depths: &[Depth::U16, Depth::U8],
+    depths: &[Depth::U8, Depth::U16],
     refuses,
 };
 

@@ -83,7 +83,7 @@ fn bytes_depend_on_the_samples_alone_and_resumption_does_not_show() {
         let whole = rewrite(format, &path, &out(dir.path(), &format!("whole{n}"), &path), 1000);
         let single = rewrite(format, &path, &out(dir.path(), &format!("single{n}"), &path), 1);
         assert_eq!(whole, single, "{format}");
-        for stop in [0, 1, 5, 8, 9] {
+        for stop in [0, 1, 5, 8, 45] {
             let to = out(dir.path(), &format!("stop{n}-{stop}"), &path);
             let mut source = open(format, &path, Reading::default()).unwrap();
             let meta = source.meta().clone();
@@ -92,7 +92,7 @@ fn bytes_depend_on_the_samples_alone_and_resumption_does_not_show() {
             let mut sink = create(plan(&to, &meta, Depth::U8)).unwrap();
             copy(&mut *source, &mut *sink, &zero, 2, stop);
             let state = sink.checkpoint().unwrap();
-            copy(&mut *source, &mut *sink, &done(&state, &zero), 2, 2);
+            copy(&mut *source, &mut *sink, &place(&meta, stop), 2, 2);
             drop(sink);
             spoil(&to);
             let mut plan = plan(&to, &meta, Depth::U8);
@@ -103,6 +103,16 @@ fn bytes_depend_on_the_samples_alone_and_resumption_does_not_show() {
             assert_eq!(tree(&to), whole, "{format}, stopped after {stop}");
         }
     }
+}
+
+/// Samples of each split among the first `total`.
+fn place(meta: &Meta, mut total: u64) -> Vec<u64> {
+    let take = |split: &Split| {
+        let n = total.min(split.count);
+        total -= n;
+        n
+    };
+    meta.splits.iter().map(take).collect()
 }
 
 fn done(state: &Option<serde_json::Value>, zero: &[u64]) -> Vec<u64> {
@@ -380,4 +390,31 @@ fn an_unfinished_set_is_not_finished_and_gaps_are_refused() {
     assert!(matches!(sink.write(&batch), Err(Error::Usage(_))));
     assert!(matches!(sink.finish(), Err(Error::Usage(_))));
     assert!(!to.join("train-images-idx3-ubyte").exists());
+}
+
+#[test]
+fn a_run_stopped_while_it_finished_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    for (format, path) in every(dir.path()) {
+        let to = out(dir.path(), "late", &path);
+        let mut source = open(format, &path, Reading::default()).unwrap();
+        let mut plan = plan(&to, source.meta(), Depth::U8);
+        let create = formats::find(format).unwrap().create;
+        let zero = vec![0; plan.meta.splits.len()];
+        let mut sink = create(plan.clone()).unwrap();
+        copy(&mut *source, &mut *sink, &zero, 4, 6);
+        plan.resume = sink.checkpoint().unwrap();
+        copy(&mut *source, &mut *sink, &place(&plan.meta, 6), 4, u64::MAX);
+        sink.finish().unwrap();
+        let whole = tree(&to);
+        // The journal never heard of the end, but the files have their names already.
+        let resume = done(&plan.resume, &zero);
+        let mut sink = create(plan).unwrap();
+        copy(&mut *source, &mut *sink, &resume, 3, u64::MAX);
+        sink.finish().unwrap();
+        assert_eq!(tree(&to), whole, "{format}");
+        if to.is_dir() {
+            fs::remove_dir_all(to).unwrap();
+        }
+    }
 }

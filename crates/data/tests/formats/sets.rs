@@ -10,19 +10,19 @@ use visard_core::{SampleId, Shape};
 use visard_data::{Batch, Depth, Error, Meta, Plan, Reading, Sink, Source, Stored, formats};
 
 /// Reading of disguised sets, whose depth may be any.
-pub fn disguised() -> Reading {
+pub(crate) fn disguised() -> Reading {
     Reading {
         disguised: true,
         ..Reading::default()
     }
 }
 
-pub fn open(format: &str, path: &Path, reading: Reading) -> Result<Box<dyn Source>, Error> {
+pub(crate) fn open(format: &str, path: &Path, reading: Reading) -> Result<Box<dyn Source>, Error> {
     (formats::find(format).unwrap().open)(path, reading)
 }
 
 /// The error of opening, or else of reading everything.
-pub fn error(format: &str, path: &Path, reading: Reading) -> Error {
+pub(crate) fn error(format: &str, path: &Path, reading: Reading) -> Error {
     match open(format, path, reading) {
         Err(error) => error,
         Ok(mut source) => read_all(&mut *source, 7).unwrap_err(),
@@ -31,13 +31,13 @@ pub fn error(format: &str, path: &Path, reading: Reading) -> Error {
 
 /// All samples: identity, name, label and pixels, in order.
 #[derive(Debug, PartialEq)]
-pub struct All {
-    pub splits: Vec<(String, Vec<Sample>)>,
+pub(crate) struct All {
+    pub(crate) splits: Vec<(String, Vec<Sample>)>,
 }
 
-pub type Sample = (SampleId, Option<u32>, Shape, Stored);
+pub(crate) type Sample = (SampleId, Option<u32>, Shape, Stored);
 
-pub fn read_all(source: &mut dyn Source, max: usize) -> Result<All, Error> {
+pub(crate) fn read_all(source: &mut dyn Source, max: usize) -> Result<All, Error> {
     let meta = source.meta().clone();
     let mut batch = Batch::new(meta.depth);
     let mut splits = Vec::new();
@@ -70,7 +70,7 @@ fn image(batch: &Batch, i: usize) -> Stored {
     }
 }
 
-pub fn plan(root: &Path, meta: &Meta, depth: Depth) -> Plan {
+pub(crate) fn plan(root: &Path, meta: &Meta, depth: Depth) -> Plan {
     Plan {
         root: root.into(),
         meta: meta.clone(),
@@ -81,12 +81,11 @@ pub fn plan(root: &Path, meta: &Meta, depth: Depth) -> Plan {
 }
 
 /// Copies from a sample of a split on; stops after `most` samples and returns the sink.
-pub fn copy(source: &mut dyn Source, sink: &mut dyn Sink, done: &[u64], batch_size: usize, most: u64) {
-    let splits = source.meta().splits.len();
+pub(crate) fn copy(source: &mut dyn Source, sink: &mut dyn Sink, done: &[u64], batch_size: usize, most: u64) {
     let mut batch = Batch::new(source.meta().depth);
     let mut left = most;
-    for split in 0..splits {
-        source.seek(split, done[split]).unwrap();
+    for (split, &done) in done.iter().enumerate() {
+        source.seek(split, done).unwrap();
         while left > 0 {
             source.read(&mut batch, batch_size.min(left as usize)).unwrap();
             if batch.is_empty() {
@@ -99,7 +98,7 @@ pub fn copy(source: &mut dyn Source, sink: &mut dyn Sink, done: &[u64], batch_si
 }
 
 /// Copies a whole data set and returns the bytes of all files of the output.
-pub fn rewrite(format: &str, from: &Path, to: &Path, batch_size: usize) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn rewrite(format: &str, from: &Path, to: &Path, batch_size: usize) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut source = open(format, from, disguised()).unwrap();
     let meta = source.meta().clone();
     let mut sink = (formats::find(format).unwrap().create)(plan(to, &meta, meta.depth)).unwrap();
@@ -126,7 +125,7 @@ pub fn rewrite(format: &str, from: &Path, to: &Path, batch_size: usize) -> BTree
 }
 
 /// All files below a path, or the file itself.
-pub fn tree(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn tree(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     if root.is_file() {
         return BTreeMap::from([(PathBuf::new(), fs::read(root).unwrap())]);
     }
@@ -144,7 +143,7 @@ pub fn tree(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 /// Bytes that look random, always the same for a seed.
-pub fn noise(seed: u8, len: usize) -> Vec<u8> {
+pub(crate) fn noise(seed: u8, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     blake3::Hasher::new()
         .update(&[seed])
@@ -153,14 +152,14 @@ pub fn noise(seed: u8, len: usize) -> Vec<u8> {
     bytes
 }
 
-pub fn gz(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gz(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
 /// The bytes of an IDX file.
-pub fn idx(code: u8, dims: &[u32], data: &[u8]) -> Vec<u8> {
+pub(crate) fn idx(code: u8, dims: &[u32], data: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0, 0, code, dims.len() as u8];
     bytes.extend(dims.iter().flat_map(|d| d.to_be_bytes()));
     bytes.extend(data);
@@ -168,7 +167,7 @@ pub fn idx(code: u8, dims: &[u32], data: &[u8]) -> Vec<u8> {
 }
 
 /// An IDX data set with the splits train and t10k.
-pub fn idx_set(root: &Path, counts: [u32; 2], compressed: bool) {
+pub(crate) fn idx_set(root: &Path, counts: [u32; 2], compressed: bool) {
     fs::create_dir_all(root).unwrap();
     for (seed, (split, n)) in ["train", "t10k"].into_iter().zip(counts).enumerate() {
         let images = idx(8, &[n, 5, 4], &noise(seed as u8, n as usize * 20));
@@ -182,7 +181,7 @@ pub fn idx_set(root: &Path, counts: [u32; 2], compressed: bool) {
 }
 
 /// CIFAR-10 in two train files and a test file, one folder deep.
-pub fn cifar10(root: &Path) {
+pub(crate) fn cifar10(root: &Path) {
     let folder = root.join("cifar-10-batches-bin");
     fs::create_dir_all(&folder).unwrap();
     for (seed, (name, rows)) in [
@@ -202,7 +201,7 @@ pub fn cifar10(root: &Path) {
 }
 
 /// CIFAR-100 whose coarse class is a fifth of the fine one.
-pub fn cifar100(root: &Path) {
+pub(crate) fn cifar100(root: &Path) {
     let folder = root.join("cifar-100-binary");
     fs::create_dir_all(&folder).unwrap();
     for (seed, (name, rows)) in [("train.bin", 9), ("test.bin", 3)].into_iter().enumerate() {
@@ -219,7 +218,7 @@ pub fn cifar100(root: &Path) {
 }
 
 /// The bytes of a `.npy` array.
-pub fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+pub(crate) fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
     let mut dict = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
     while (10 + dict.len() + 1) % 64 != 0 {
         dict.push(' ');
@@ -233,7 +232,7 @@ pub fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
 }
 
 /// An archive of arrays.
-pub fn npz(path: &Path, arrays: &[(&str, Vec<u8>)], deflated: bool) {
+pub(crate) fn npz(path: &Path, arrays: &[(&str, Vec<u8>)], deflated: bool) {
     let mut zip = zip::ZipWriter::new(fs::File::create(path).unwrap());
     let method = if deflated {
         zip::CompressionMethod::Deflated
@@ -249,7 +248,13 @@ pub fn npz(path: &Path, arrays: &[(&str, Vec<u8>)], deflated: bool) {
 }
 
 /// The bytes of a PNG.
-pub fn png(width: u32, height: u32, colour: png::ColorType, depth: png::BitDepth, data: &[u8]) -> Vec<u8> {
+pub(crate) fn png(
+    width: u32,
+    height: u32,
+    colour: png::ColorType,
+    depth: png::BitDepth,
+    data: &[u8],
+) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(colour);
@@ -260,19 +265,19 @@ pub fn png(width: u32, height: u32, colour: png::ColorType, depth: png::BitDepth
     bytes
 }
 
-pub fn rgb(seed: u8, width: u32, height: u32) -> Vec<u8> {
+pub(crate) fn rgb(seed: u8, width: u32, height: u32) -> Vec<u8> {
     let data = noise(seed, (width * height * 3) as usize);
     png(width, height, png::ColorType::Rgb, png::BitDepth::Eight, &data)
 }
 
 /// Writes a file, making its folders.
-pub fn put(path: PathBuf, bytes: &[u8]) {
+pub(crate) fn put(path: PathBuf, bytes: &[u8]) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
 }
 
 /// Two splits, two classes, images in sub-folders.
-pub fn folder(root: &Path) {
+pub(crate) fn folder(root: &Path) {
     for (i, name) in [
         "train/cat/b.png",
         "train/cat/a.png",

@@ -4,8 +4,18 @@ use anyhow::Context;
 use std::path::{Path, PathBuf};
 
 /// Class names of Fashion-MNIST in the order of their numbers.
-pub(super) const CLASSES: [&str; 10] =
-    ["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"];
+pub(super) const CLASSES: [&str; 10] = [
+    "T-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+];
 
 macro_rules! bundled {
     ($($path:literal),* $(,)?) => {

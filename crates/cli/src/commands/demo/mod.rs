@@ -64,7 +64,10 @@ const CAST: &[Cast] = &[
 
 impl Cast {
     fn params(&self) -> BTreeMap<String, String> {
-        self.set.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+        self.set
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect()
     }
 }
 
@@ -82,7 +85,9 @@ impl Args {
         let started = Instant::now();
         self.refuse_occupied()?;
         let plain = bundle::unpack(&self.output)?;
-        talk.say("1. The owner's data: 10,000 training and 2,000 test images of Fashion-MNIST, three photographs.");
+        talk.say(
+            "1. The owner's data: 10,000 training and 2,000 test images of Fashion-MNIST, three photographs.",
+        );
         let mut rows = vec![];
         let (model, evaluation, seconds) = self.train(talk, "plain", &plain)?;
         rows.push(Row {
@@ -102,7 +107,10 @@ impl Args {
         let keys: Vec<&Key> = models.iter().map(|(key, _)| key).collect();
         let sheet = self.output.join("contact-sheet.png");
         sheet::write(&sheet, &keys, &plain, &self.output.join("photos"))?;
-        talk.say(format!("4. Contact sheet, plain above disguised: {}", sheet.display()));
+        talk.say(format!(
+            "4. Contact sheet, plain above disguised: {}",
+            sheet.display()
+        ));
         let wrong = self.predict(talk, &plain, &models[0])?;
         self.report(talk, &rows, wrong, started)
     }
@@ -119,8 +127,19 @@ impl Args {
         .into())
     }
 
-    fn disguise_and_train(&self, talk: &Talk, cast: &Cast, plain: &Path) -> anyhow::Result<(Key, Row, Model)> {
-        let key = Key::new(cast.scheme, &cast.params(), Some(SHAPE), visard_keys::generate_secret()?, None)?;
+    fn disguise_and_train(
+        &self,
+        talk: &Talk,
+        cast: &Cast,
+        plain: &Path,
+    ) -> anyhow::Result<(Key, Row, Model)> {
+        let key = Key::new(
+            cast.scheme,
+            &cast.params(),
+            Some(SHAPE),
+            visard_keys::generate_secret()?,
+            None,
+        )?;
         let key_file = self.output.join(format!("{}.key", cast.name));
         visard_keys::write_new(&key_file, &key, &Lock::None)?;
         talk.say(format!(
@@ -129,22 +148,32 @@ impl Args {
             key_file.display()
         ));
         let disguised = self.output.join(cast.name);
-        let report = super::apply::watched(talk, "disguising", Duration::from_secs(2), |control: Control<'_>| {
-            let request = Request {
-                input: plain,
-                output: &disguised,
-                key: &key,
-                reading: Reading::default(),
-                format: None,
-                depth: None,
-                fit: Fit::Error,
-                program: PROGRAM,
-                salt: None,
-            };
-            visard_data::apply(request, control)
-        })?;
+        let report = super::apply::watched(
+            talk,
+            "disguising",
+            Duration::from_secs(2),
+            |control: Control<'_>| {
+                let request = Request {
+                    input: plain,
+                    output: &disguised,
+                    key: &key,
+                    reading: Reading::default(),
+                    format: None,
+                    depth: None,
+                    fit: Fit::Error,
+                    program: PROGRAM,
+                    salt: None,
+                };
+                visard_data::apply(request, control)
+            },
+        )?;
         let rate = report.images() as f64 / report.seconds;
-        talk.say(format!("   disguised {} images in {:.2} s: {}", report.images(), report.seconds, disguised.display()));
+        talk.say(format!(
+            "   disguised {} images in {:.2} s: {}",
+            report.images(),
+            report.seconds,
+            disguised.display()
+        ));
         let (model, evaluation, seconds) = self.train(talk, cast.name, &disguised)?;
         let row = Row {
             title: cast.title.into(),
@@ -192,7 +221,13 @@ impl Args {
         let mut data = Opened::open(plain, Reading::default())?;
         let split = data.test_split().context("no test split")?;
         let held_out = data.load(plain, split, 500)?;
-        let wrong = Key::new("rmt", &CAST[0].params(), Some(SHAPE), visard_keys::generate_secret()?, None)?;
+        let wrong = Key::new(
+            "rmt",
+            &CAST[0].params(),
+            Some(SHAPE),
+            visard_keys::generate_secret()?,
+            None,
+        )?;
         let Stored::U8(pixels) = &held_out.pixels else {
             anyhow::bail!("the bundled images are bytes");
         };
@@ -227,13 +262,20 @@ impl Args {
                         100.0 * low,
                         100.0 * high
                     ),
-                    row.images_per_s.map_or_else(|| "-".into(), |rate| format!("{rate:.0}")),
+                    row.images_per_s
+                        .map_or_else(|| "-".into(), |rate| format!("{rate:.0}")),
                     format!("{:.1} s", row.training_seconds),
                     format!("{:.3} %", 100.0 * row.disguise_seconds / row.training_seconds),
                 ]
             })
             .collect();
-        let head = ["images", "test accuracy (95% interval)", "disguised images/s", "training", "disguising / training"];
+        let head = [
+            "images",
+            "test accuracy (95% interval)",
+            "disguised images/s",
+            "training",
+            "disguising / training",
+        ];
         let text = format!(
             "\n{}\nThe RMT model on 500 test images disguised under a wrong key: {:.1} % right (chance is 10 %).\n\
              Everything is in {} ({:.0} s in all).",
@@ -260,7 +302,11 @@ impl Args {
         std::fs::write(&place, format!("{record:#}\n")).with_context(|| format!("{}", place.display()))?;
         talk.result("demo", text, record)?;
         let stopped = STOP.load(std::sync::atomic::Ordering::Relaxed);
-        Ok(if stopped { ExitCode::from(130) } else { ExitCode::SUCCESS })
+        Ok(if stopped {
+            ExitCode::from(130)
+        } else {
+            ExitCode::SUCCESS
+        })
     }
 }
 

@@ -47,9 +47,18 @@ pub(super) fn write(path: &Path, keys: &[&Key], plain: &Path, photos: &Path) -> 
     let small = first_images(plain)?;
     let photos = photographs(photos)?;
     let line = GAP + small.shape.height * ZOOM;
-    let tall = GAP + photos.iter().map(|p| p.shape.height).max().unwrap_or(0).next_multiple_of(4);
+    let tall = GAP
+        + photos
+            .iter()
+            .map(|p| p.shape.height)
+            .max()
+            .unwrap_or(0)
+            .next_multiple_of(4);
     let lines = keys.len() + 1;
-    let wide = photos.iter().map(|p| GAP + p.shape.width.next_multiple_of(4)).sum::<usize>();
+    let wide = photos
+        .iter()
+        .map(|p| GAP + p.shape.width.next_multiple_of(4))
+        .sum::<usize>();
     let width = GAP + (COLUMNS * (small.shape.width * ZOOM + GAP)).max(wide);
     let mut canvas = Canvas::new(width, GAP + lines * (line + tall));
     for index in 0..lines {
@@ -77,7 +86,13 @@ fn shown(key: Option<&Key>, plain: &Batch) -> anyhow::Result<(Shape, Vec<u8>)> {
         Some(key) => {
             let params: BTreeMap<String, String> = key.scheme().params().texts();
             let name = key.scheme().info().name;
-            let fresh = Key::new(name, &params, Some(plain.shape), visard_keys::generate_secret()?, None)?;
+            let fresh = Key::new(
+                name,
+                &params,
+                Some(plain.shape),
+                visard_keys::generate_secret()?,
+                None,
+            )?;
             let output = fresh.disguise(plain.shape)?.output();
             let scale = (output.dtype == Dtype::F32).then(|| Affine::cover(output.range, 255));
             let salt = visard_keys::fresh_salt()?;
@@ -106,15 +121,25 @@ fn photographs(folder: &Path) -> anyhow::Result<Vec<Batch>> {
     let entries = std::fs::read_dir(folder).with_context(|| format!("{}", folder.display()))?;
     let mut paths: Vec<_> = entries.filter_map(|entry| entry.ok().map(|e| e.path())).collect();
     paths.sort();
-    paths.iter().map(|path| crate::commands::predict::read_image(path, &Reading::default())).collect()
+    paths
+        .iter()
+        .map(|path| crate::commands::predict::read_image(path, &Reading::default()))
+        .collect()
 }
 
 /// Writes an 8-bit grey or RGB image as PNG.
 pub(super) fn save_image(path: &Path, shape: Shape, pixels: &[u8]) -> anyhow::Result<()> {
     let file = File::create(path).with_context(|| format!("{}", path.display()))?;
     let mut encoder = png::Encoder::new(BufWriter::new(file), shape.width as u32, shape.height as u32);
-    encoder.set_color(if shape.channels == 1 { png::ColorType::Grayscale } else { png::ColorType::Rgb });
+    encoder.set_color(if shape.channels == 1 {
+        png::ColorType::Grayscale
+    } else {
+        png::ColorType::Rgb
+    });
     encoder.set_depth(png::BitDepth::Eight);
     let write = |mut writer: png::Writer<_>| writer.write_image_data(pixels);
-    encoder.write_header().and_then(write).with_context(|| format!("{}", path.display()))
+    encoder
+        .write_header()
+        .and_then(write)
+        .with_context(|| format!("{}", path.display()))
 }

@@ -1,0 +1,259 @@
+//! The transformation of a run: batches through a key, with fitting and quantisation.
+
+use crate::{Batch, Depth, Error, Fit, Result, Scale, Stored, fit};
+use rayon::prelude::*;
+use std::{collections::HashMap, path::Path};
+use visard_core::{Disguise, Dtype, Key, Pixels, PixelsRef, Salt, Samples, Shape};
+
+/// The transformation of one run: prepared disguises by shape, and scratch room.
+pub(crate) struct Stage<'a> {
+    key: &'a Key,
+    restore: bool,
+    salt: Salt,
+    scale: Option<Scale>,
+    depth: Depth,
+    fit: Fit,
+    plain_shape: Option<Shape>,
+    root: &'a Path,
+    prepared: HashMap<Shape, Box<dyn Disguise>>,
+    reals: Pixels,
+}
+
+/// Disguises a batch in memory, stored as a data set of that depth and scale would be.
+///
+/// # Errors
+/// If the images do not have the key's shape and `fit` does not say what to do about it.
+pub fn disguise_batch(
+    key: &Key,
+    salt: Salt,
+    fit: Fit,
+    (depth, scale): (Depth, Option<Scale>),
+    mut batch: Batch,
+) -> Result<Batch> {
+    let mut stage = Stage::apply_with(key, salt, fit, (depth, scale), Path::new("image"));
+    let mut out = Batch::new(depth);
+    stage.transform(&mut batch, &mut out)?;
+    Ok(out)
+}
+
+impl<'a> Stage<'a> {
+    /// A stage that disguises; `root` names the data set in errors.
+    pub(crate) fn apply_with(
+        key: &'a Key,
+        salt: Salt,
+        fit: Fit,
+        (depth, scale): (Depth, Option<Scale>),
+        root: &'a Path,
+    ) -> Self {
+        Self {
+            key,
+            restore: false,
+            salt,
+            scale,
+            depth,
+            fit,
+            plain_shape: None,
+            root,
+            prepared: HashMap::new(),
+            reals: Pixels::F32(Vec::new()),
+        }
+    }
+
+    /// A stage that restores what was stored with `scale` to images of `plain_shape` (their own
+    /// shape where it varies).
+    pub(crate) fn remove_with(
+        key: &'a Key,
+        salt: Salt,
+        scale: Option<Scale>,
+        plain_shape: Option<Shape>,
+        root: &'a Path,
+    ) -> Self {
+        Self {
+            restore: true,
+            plain_shape,
+            ..Self::apply_with(key, salt, Fit::Error, (Depth::U8, scale), root)
+        }
+    }
+
+    /// Fills `out` from `batch`.
+    pub(crate) fn transform(&mut self, batch: &mut Batch, out: &mut Batch) -> Result<()> {
+        out.split = batch.split;
+        out.first = batch.first;
+        out.ids.clone_from(&batch.ids);
+        out.names.clone_from(&batch.names);
+        out.labels.clone_from(&batch.labels);
+        if self.restore {
+            self.remove(batch, out)
+        } else {
+            self.apply(batch, out)
+        }
+    }
+
+    fn disguise(&mut self, plain: Shape) -> Result<&dyn Disguise> {
+        if !self.prepared.contains_key(&plain) {
+            let disguise = self.key.disguise(plain)?;
+            if self.key.shape().is_none() && disguise.output().shape != plain {
+                return Err(Error::Usage(format!(
+                    "images of {plain} are no whole blocks, and a key for any shape cannot record their size; make a \
+                     key for one shape"
+                )));
+            }
+            self.prepared.insert(plain, disguise);
+        }
+        Ok(&*self.prepared[&plain])
+    }
+
+    fn samples<'b>(salt: Salt, batch: &'b Batch) -> Samples<'b> {
+        Samples {
+            salt,
+            ids: &batch.ids,
+            first: batch.first,
+        }
+    }
+
+    fn apply(&mut self, batch: &mut Batch, out: &mut Batch) -> Result<()> {
+        if let Some(shape) = self.key.shape() {
+            fit::fit(batch, shape, self.fit, self.root)?;
+        }
+        let Stored::U8(plain) = &batch.pixels else {
+            return Err(Error::input(self.root, "holds pixels that are no bytes"));
+        };
+        let (salt, scale, depth) = (self.salt, self.scale, self.depth);
+        let mut reals = std::mem::replace(&mut self.reals, Pixels::F32(Vec::new()));
+        let disguise = self.disguise(batch.shape)?;
+        let output = disguise.output();
+        let len = batch.len() * output.shape.len();
+        out.shape = output.shape;
+        let samples = Self::samples(salt, batch);
+        if output.dtype == Dtype::F32 && depth != Depth::F32 {
+            reals.resize(len);
+            disguise.apply(samples, plain, reals.view_mut())?;
+            if let (PixelsRef::F32(values), Some(scale)) = (reals.view(), scale) {
+                quantise(values, &scale, depth, &mut out.pixels);
+            }
+            self.reals = reals;
+            return Ok(());
+        }
+        let mut pixels = take(&mut out.pixels, output.dtype);
+        pixels.resize(len);
+        disguise.apply(samples, plain, pixels.view_mut())?;
+        out.pixels = store(pixels);
+        Ok(())
+    }
+
+    fn remove(&mut self, batch: &mut Batch, out: &mut Batch) -> Result<()> {
+        let plain_shape = self.plain_shape.unwrap_or(batch.shape);
+        let (salt, scale, root) = (self.salt, self.scale, self.root);
+        let mut reals = std::mem::replace(&mut self.reals, Pixels::F32(Vec::new()));
+        let disguise = self.disguise(plain_shape)?;
+        if disguise.output().shape != batch.shape {
+            let problem = format!(
+                "holds images of {}, the key makes {}",
+                batch.shape,
+                disguise.output().shape
+            );
+            return Err(Error::Verification {
+                path: root.into(),
+                problem,
+            });
+        }
+        let mut plain = match std::mem::replace(&mut out.pixels, Stored::U8(Vec::new())) {
+            Stored::U8(bytes) => bytes,
+            _ => Vec::new(),
+        };
+        plain.resize(batch.len() * plain_shape.len(), 0);
+        let samples = Self::samples(salt, batch);
+        let view = match (&batch.pixels, scale, disguise.output().dtype) {
+            (Stored::U8(bytes), None, Dtype::U8) => PixelsRef::U8(bytes),
+            (Stored::F32(values), None, Dtype::F32) => PixelsRef::F32(values),
+            (stored, Some(scale), Dtype::F32) => {
+                reals.resize(stored.len());
+                expand(stored, &scale, &mut reals);
+                reals.view()
+            }
+            _ => {
+                return Err(Error::input(
+                    root,
+                    "stores its pixels in another way than its manifest says",
+                ));
+            }
+        };
+        disguise.remove(samples, view, &mut plain)?;
+        out.shape = plain_shape;
+        out.pixels = Stored::U8(plain);
+        self.reals = reals;
+        Ok(())
+    }
+}
+
+/// Room of the wanted type, reused where it is there.
+fn take(stored: &mut Stored, dtype: Dtype) -> Pixels {
+    match (std::mem::replace(stored, Stored::U8(Vec::new())), dtype) {
+        (Stored::U8(v), Dtype::U8) => Pixels::U8(v),
+        (Stored::F32(v), Dtype::F32) => Pixels::F32(v),
+        (_, dtype) => Pixels::zeros(dtype, 0),
+    }
+}
+
+fn store(pixels: Pixels) -> Stored {
+    match pixels {
+        Pixels::U8(v) => Stored::U8(v),
+        Pixels::F32(v) => Stored::F32(v),
+    }
+}
+
+/// Values that one task quantises.
+const CHUNK: usize = 1 << 16;
+
+fn quantise(values: &[f32], scale: &Scale, depth: Depth, out: &mut Stored) {
+    if depth == Depth::U16 {
+        let mut codes = match std::mem::replace(out, Stored::U8(Vec::new())) {
+            Stored::U16(codes) => codes,
+            _ => Vec::new(),
+        };
+        codes.resize(values.len(), 0);
+        let chunks = codes.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK));
+        chunks.for_each(|(codes, values)| {
+            codes
+                .iter_mut()
+                .zip(values)
+                .for_each(|(c, v)| *c = scale.encode(*v))
+        });
+        *out = Stored::U16(codes);
+    } else {
+        let mut codes = match std::mem::replace(out, Stored::U8(Vec::new())) {
+            Stored::U8(codes) => codes,
+            _ => Vec::new(),
+        };
+        codes.resize(values.len(), 0);
+        let chunks = codes.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK));
+        chunks.for_each(|(codes, values)| {
+            codes
+                .iter_mut()
+                .zip(values)
+                .for_each(|(c, v)| *c = scale.encode(*v) as u8)
+        });
+        *out = Stored::U8(codes);
+    }
+}
+
+fn expand(stored: &Stored, scale: &Scale, reals: &mut Pixels) {
+    let visard_core::PixelsMut::F32(values) = reals.view_mut() else {
+        return;
+    };
+    match stored {
+        Stored::U8(codes) => values
+            .par_chunks_mut(CHUNK)
+            .zip(codes.par_chunks(CHUNK))
+            .for_each(|(v, c)| {
+                v.iter_mut()
+                    .zip(c)
+                    .for_each(|(v, c)| *v = scale.decode(u16::from(*c)))
+            }),
+        Stored::U16(codes) => values
+            .par_chunks_mut(CHUNK)
+            .zip(codes.par_chunks(CHUNK))
+            .for_each(|(v, c)| v.iter_mut().zip(c).for_each(|(v, c)| *v = scale.decode(*c))),
+        Stored::F32(exact) => values.copy_from_slice(exact),
+    }
+}

@@ -1,0 +1,171 @@
+//! A small convolutional network whose first layer can follow the blocks of a disguise.
+
+use super::{NetworkInfo, boxed, drop_units};
+use crate::{Architecture, Error, Network, Result, Rng};
+use burn::module::Module;
+use burn::nn::{
+    BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig2d,
+    conv::{Conv2d, Conv2dConfig},
+    pool::MaxPool2dConfig,
+};
+use burn::tensor::{Device, Tensor, activation::relu};
+use visard_core::{
+    Shape,
+    params::{Kind, ParamSpec, Params},
+};
+
+const WIDTH: Kind = Kind::Int { min: 1, max: 2048 };
+
+pub(super) static INFO: NetworkInfo = NetworkInfo {
+    name: "cnn",
+    title: "small convolutional network",
+    paper: "LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, Proc. IEEE 1998",
+    summary: "three 3x3 convolutions with batch normalisation, ReLU and pooling, and one linear layer",
+    suits: "plain images and pixel-wise schemes with front=pixel; block-wise schemes (aes, rmt, tanaka, ele) \
+            with front=block and the scheme's block",
+    params: &[
+        ParamSpec {
+            name: "front",
+            help: "pixel: begin with a 3x3 convolution; block: begin with one column of features per block",
+            kind: Kind::Choice(&["pixel", "block"]),
+            default: "pixel",
+        },
+        ParamSpec {
+            name: "block",
+            help: "side of the blocks in pixels, where front=block",
+            kind: Kind::Int { min: 1, max: 64 },
+            default: "4",
+        },
+        ParamSpec {
+            name: "features",
+            help: "features of each block, where front=block",
+            kind: WIDTH,
+            default: "64",
+        },
+        ParamSpec {
+            name: "width1",
+            help: "channels of the first layer",
+            kind: WIDTH,
+            default: "24",
+        },
+        ParamSpec {
+            name: "width2",
+            help: "channels of the second layer",
+            kind: WIDTH,
+            default: "48",
+        },
+        ParamSpec {
+            name: "width3",
+            help: "channels of the third layer",
+            kind: WIDTH,
+            default: "96",
+        },
+        ParamSpec {
+            name: "dropout",
+            help: "share of the last layer's inputs that are dropped at random while training",
+            kind: Kind::Float { min: 0.0, max: 0.95 },
+            default: "0.2",
+        },
+    ],
+    epochs: 6,
+    batch: 64,
+    lr: 0.05,
+    build,
+};
+
+/// A convolution, normalised and rectified.
+#[derive(Module, Debug)]
+struct Stage {
+    conv: Conv2d,
+    bn: BatchNorm,
+}
+
+#[derive(Module, Debug)]
+struct Cnn {
+    front: Option<Stage>,
+    stage1: Stage,
+    stage2: Stage,
+    stage3: Stage,
+    head: Linear,
+    /// Sides of the windows over which the maximum is taken after each stage.
+    pools: [[usize; 2]; 3],
+    dropout: f64,
+}
+
+impl Stage {
+    fn new(channels: [usize; 2], side: usize, stride: usize, padding: usize, device: &Device) -> Self {
+        let conv = Conv2dConfig::new(channels, [side, side])
+            .with_stride([stride, stride])
+            .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
+            // The normalisation that follows has a bias of its own.
+            .with_bias(false);
+        Self {
+            conv: conv.init(device),
+            bn: BatchNormConfig::new(channels[1]).init(device),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        relu(self.bn.forward(self.conv.forward(x)))
+    }
+}
+
+fn build(params: &Params, shape: Shape, classes: usize, device: &Device) -> Result<Box<dyn Network>> {
+    let int = |name| params.int(name) as usize;
+    let widths = [int("width1"), int("width2"), int("width3")];
+    let (mut rows, mut columns, mut channels) = (shape.height, shape.width, shape.channels);
+    let (mut front, mut halved) = (None, [true; 3]);
+    if params.text("front") == "block" {
+        let block = int("block");
+        if !rows.is_multiple_of(block) || !columns.is_multiple_of(block) {
+            let problem = format!(
+                "front=block needs whole blocks of {block} x {block} pixels; set block or front=pixel"
+            );
+            return Err(Error::shape(shape, problem));
+        }
+        (rows, columns) = (rows / block, columns / block);
+        front = Some(Stage::new([channels, int("features")], block, block, 0, device));
+        channels = int("features");
+        halved = [false, false, true];
+    }
+    let pools = halved.map(|halve| {
+        // A side of one pixel cannot be halved.
+        let window = [rows, columns].map(|side| if halve && side > 1 { 2 } else { 1 });
+        (rows, columns) = (rows / window[0], columns / window[1]);
+        window
+    });
+    let stage = |from, to| Stage::new([from, to], 3, 1, 1, device);
+    Ok(boxed(Cnn {
+        front,
+        stage1: stage(channels, widths[0]),
+        stage2: stage(widths[0], widths[1]),
+        stage3: stage(widths[1], widths[2]),
+        head: LinearConfig::new(widths[2] * rows * columns, classes).init(device),
+        pools,
+        dropout: params.float("dropout"),
+    }))
+}
+
+fn pool(x: Tensor<4>, window: [usize; 2]) -> Tensor<4> {
+    match window {
+        [1, 1] => x,
+        window => MaxPool2dConfig::new(window)
+            .with_strides(window)
+            .init()
+            .forward(x),
+    }
+}
+
+impl Architecture for Cnn {
+    fn logits(&self, images: Tensor<4>, noise: Option<&mut Rng>) -> Tensor<2> {
+        let x = match &self.front {
+            Some(front) => front.forward(images),
+            None => images,
+        };
+        let x = pool(self.stage1.forward(x), self.pools[0]);
+        let x = pool(self.stage2.forward(x), self.pools[1]);
+        let x = pool(self.stage3.forward(x), self.pools[2]);
+        self.head
+            .forward(drop_units(x.flatten::<2>(1, 3), self.dropout, noise))
+    }
+}

@@ -1,0 +1,101 @@
+//! The registry of networks: one architecture, one file, one line here.
+
+use crate::{Error, Network, Result, Rng, network::boxed, state};
+use burn::tensor::{Device, Tensor, TensorData};
+use visard_core::{
+    Shape,
+    params::{ParamSpec, Params},
+};
+
+mod cnn;
+mod mlp;
+
+/// The registry entry of a network: everything that help and tables show.
+#[derive(Debug)]
+pub struct NetworkInfo {
+    /// Name on the command line and in files.
+    pub name: &'static str,
+    /// Name in words.
+    pub title: &'static str,
+    /// Where it was published.
+    pub paper: &'static str,
+    /// What it is, in a sentence.
+    pub summary: &'static str,
+    /// Which schemes it suits, and how to set it for them.
+    pub suits: &'static str,
+    /// Parameters of the architecture.
+    pub params: &'static [ParamSpec],
+    /// Default number of epochs.
+    pub epochs: usize,
+    /// Default number of images per step.
+    pub batch: usize,
+    /// Default learning rate.
+    pub lr: f64,
+    /// Makes it, with meaningless weights, for images of a shape and a number of classes.
+    build: Build,
+}
+
+/// Makes a network for images of a shape and a number of classes.
+type Build = fn(&Params, Shape, usize, &Device) -> Result<Box<dyn Network>>;
+
+/// Every network, in the order in which help lists them.
+pub static ALL: &[&NetworkInfo] = &[&cnn::INFO, &mlp::INFO];
+
+/// The registry entry of that name.
+pub fn find(name: &str) -> Result<&'static NetworkInfo> {
+    let known = ALL.iter().copied().find(|info| info.name == name);
+    known.ok_or_else(|| Error::UnknownNetwork(name.into()))
+}
+
+impl NetworkInfo {
+    /// Most values an image may have for a network of this crate.
+    const MAX_VALUES: usize = 1 << 24;
+
+    /// A network for images of `shape` and `classes` classes on `device`, with initial weights drawn
+    /// from `seed`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the network cannot take the shape, [`Error::Setting`] for less than
+    /// two classes.
+    pub fn build(
+        &self,
+        params: &Params,
+        shape: Shape,
+        classes: usize,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Box<dyn Network>> {
+        let shape = shape.check()?;
+        if shape.len() > Self::MAX_VALUES {
+            return Err(Error::shape(
+                shape,
+                format!("networks take up to {} values", Self::MAX_VALUES),
+            ));
+        }
+        if !(2..=1 << 20).contains(&classes) {
+            return Err(Error::Setting {
+                name: "classes",
+                problem: format!("2 to {} are needed, there are {classes}", 1 << 20),
+            });
+        }
+        let mut network = (self.build)(params, shape, classes, device)?;
+        let initial = state::initial(&network.state(), seed);
+        network.restore(&initial).map_err(Error::Examples)?;
+        Ok(network)
+    }
+}
+
+/// While training, sets a random share of the values to 0 and scales the others so that the mean stays.
+fn drop_units<const D: usize>(x: Tensor<D>, share: f64, noise: Option<&mut Rng>) -> Tensor<D> {
+    let Some(rng) = noise.filter(|_| share > 0.0) else {
+        return x;
+    };
+    let (shape, share) = (x.dims(), share as f32);
+    let keep = 1.0 / (1.0 - share);
+    let count = shape.iter().product();
+    let mask: Vec<f32> = (0..count)
+        .map(|_| if rng.unit() < share { 0.0 } else { keep })
+        .collect();
+    let mask = Tensor::from_data(TensorData::new(mask, shape), &x.device());
+    x * mask
+}

@@ -1,0 +1,305 @@
+//! The training loop.
+
+use crate::{
+    EpochRecord, Error, Examples, Model, ModelInfo, Network, Result, Rng, TrainConfig,
+    checkpoint::{Checkpoint, Identity},
+    evaluation::{self, argmax, cross_entropy},
+    sgd::Sgd,
+    state,
+};
+use burn::tensor::{Device, Int, Tensor, TensorData, activation::log_softmax};
+use std::{fmt, io::Write, ops::ControlFlow, path::Path, time::Instant};
+
+/// How far a training is, told after every batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Epoch under way, from 1.
+    pub epoch: usize,
+    /// Epochs in all.
+    pub epochs: usize,
+    /// Batches of the epoch that are done.
+    pub batch: usize,
+    /// Batches in an epoch.
+    pub batches: usize,
+    /// Mean loss over the epoch so far, in nats.
+    pub loss: f64,
+    /// Training images per second over the epoch so far.
+    pub images_per_s: f64,
+}
+
+/// Where a training keeps its state and whom it tells.
+#[derive(Default)]
+pub struct Run<'a> {
+    /// File that is written after every epoch. A run goes on from it where it exists.
+    pub checkpoint: Option<&'a Path>,
+    /// Takes one JSON object per epoch and line ([`EpochRecord`]).
+    pub metrics: Option<&'a mut dyn Write>,
+    /// Called after every batch; training stops with [`Error::Interrupted`] when it says break.
+    pub progress: Option<Watcher<'a>>,
+}
+
+/// Sees every batch go by, and may stop the training.
+pub type Watcher<'a> = &'a mut dyn FnMut(&Progress) -> ControlFlow<()>;
+
+impl fmt::Debug for Run<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("checkpoint", &self.checkpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Trains a network on `data`, whose labels number `classes`.
+///
+/// With a checkpoint file the run goes on from the last finished epoch and ends with the same
+/// weights, bit for bit, as one that was never stopped.
+///
+/// # Errors
+/// Those of the configuration and the examples; [`Error::Diverged`] when loss or weights stop being
+/// finite; [`Error::Interrupted`] when the caller stops the run; [`Error::Input`] and
+/// [`Error::Foreign`] for a checkpoint that is broken or another run's.
+pub fn train(
+    config: &TrainConfig,
+    data: &Examples,
+    validation: Option<&Examples>,
+    classes: &[String],
+    run: Run<'_>,
+) -> Result<Model> {
+    let mut trainer = Trainer::new(config, data, validation, classes)?;
+    trainer.run(run)?;
+    let network = trainer.network.inference();
+    Ok(Model::new(trainer.info, network))
+}
+
+struct Trainer<'a> {
+    config: &'a TrainConfig,
+    data: &'a Examples,
+    validation: Option<&'a Examples>,
+    digest: String,
+    device: Device,
+    info: ModelInfo,
+    network: Box<dyn Network>,
+    sgd: Sgd,
+}
+
+/// Sums over an epoch so far.
+#[derive(Default)]
+struct Tally {
+    images: usize,
+    loss: f64,
+    correct: usize,
+}
+
+impl<'a> Trainer<'a> {
+    fn new(
+        config: &'a TrainConfig,
+        data: &'a Examples,
+        validation: Option<&'a Examples>,
+        classes: &[String],
+    ) -> Result<Self> {
+        config.check()?;
+        for examples in [Some(data), validation].into_iter().flatten() {
+            examples.check()?;
+            examples.check_labels(classes.len())?;
+        }
+        if data.len() < 2 {
+            return Err(Error::Examples("training takes at least 2 images".into()));
+        }
+        if let Some(v) = validation
+            && v.shape != data.shape
+        {
+            return Err(Error::shape(
+                v.shape,
+                format!("the training images are {}", data.shape),
+            ));
+        }
+        let device = Device::flex().autodiff();
+        let network =
+            config
+                .info()?
+                .build(&config.params, data.shape, classes.len(), config.seed, &device)?;
+        Ok(Self {
+            config,
+            data,
+            validation,
+            digest: data.digest(),
+            device,
+            info: ModelInfo::new(
+                &config.network,
+                &config.params,
+                data.shape,
+                classes,
+                data.normalisation(),
+            ),
+            network,
+            sgd: Sgd::new(config),
+        })
+    }
+
+    fn run(&mut self, mut run: Run<'_>) -> Result<()> {
+        if let Some(path) = run.checkpoint.filter(|p| p.exists()) {
+            self.resume(path)?;
+        }
+        for epoch in self.info.history.len()..self.config.epochs {
+            let record = self.epoch(epoch, &mut run.progress)?;
+            if let Some(metrics) = run.metrics.as_mut() {
+                let line = serde_json::to_string(&record).map_err(|e| Error::Metrics(e.into()))?;
+                writeln!(metrics, "{line}")
+                    .and_then(|()| metrics.flush())
+                    .map_err(Error::Metrics)?;
+            }
+            self.info.history.push(record);
+            if let Some(path) = run.checkpoint {
+                self.checkpoint().save(path, &self.identity())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn identity(&self) -> Identity<'_> {
+        Identity {
+            config: self.config,
+            info: &self.info,
+            data: &self.digest,
+        }
+    }
+
+    fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            weights: self.network.state(),
+            momentum: self.sgd.buffers.clone(),
+            history: self.info.history.clone(),
+        }
+    }
+
+    fn resume(&mut self, path: &Path) -> Result<()> {
+        let checkpoint = Checkpoint::load(path, &self.identity(), &self.network.state())?;
+        self.network
+            .restore(&checkpoint.weights)
+            .map_err(|problem| Error::input(path, problem))?;
+        self.sgd.buffers = checkpoint.momentum;
+        self.info.history = checkpoint.history;
+        Ok(())
+    }
+
+    /// One pass over the training images, in an order that depends on seed and epoch alone.
+    fn epoch(&mut self, epoch: usize, watcher: &mut Option<Watcher<'_>>) -> Result<EpochRecord> {
+        let order = Rng::new(self.config.seed, "order", epoch as u64).order(self.data.len());
+        let mut noise = Rng::new(self.config.seed, "noise", epoch as u64);
+        let batches = batches(&order, self.config.batch);
+        let (start, steps) = (Instant::now(), self.config.epochs * batches.len());
+        let mut tally = Tally::default();
+        for (i, places) in batches.iter().enumerate() {
+            self.sgd.rate = self.config.rate(epoch * batches.len() + i, steps) as f32;
+            self.step(places, &mut noise, &mut tally);
+            if !tally.loss.is_finite() {
+                return Err(diverged(epoch, i, "the loss is not finite"));
+            }
+            let progress = Progress {
+                epoch: epoch + 1,
+                epochs: self.config.epochs,
+                batch: i + 1,
+                batches: batches.len(),
+                loss: tally.loss / tally.images as f64,
+                images_per_s: tally.images as f64 / start.elapsed().as_secs_f64().max(1e-9),
+            };
+            if watcher.as_mut().is_some_and(|w| w(&progress).is_break()) {
+                return Err(Error::Interrupted { epochs: epoch });
+            }
+        }
+        if !state::is_finite(&self.network.state()) {
+            return Err(diverged(epoch, batches.len() - 1, "a weight is not finite"));
+        }
+        self.record(epoch, &tally, start.elapsed().as_secs_f64())
+    }
+
+    /// One step of the optimiser.
+    fn step(&mut self, places: &[usize], noise: &mut Rng, tally: &mut Tally) {
+        let augment = Some((self.config.augment, &mut *noise));
+        let images = self
+            .data
+            .batch(places, &self.info.normalisation, augment, &self.device);
+        let labels: Vec<u32> = places.iter().map(|p| self.data.labels[*p]).collect();
+        let logits = self.network.logits(images, Some(noise));
+        tally.add(logits.clone().inner().into_data(), &labels);
+        if !tally.loss.is_finite() {
+            return;
+        }
+        let labels: Vec<i32> = labels.iter().map(|l| *l as i32).collect();
+        let labels = Tensor::<2, Int>::from_data(TensorData::new(labels, [places.len(), 1]), &self.device);
+        let loss = log_softmax(logits, 1).gather(1, labels).mean().neg();
+        self.network.step(loss.backward(), &mut self.sgd);
+    }
+
+    fn record(&self, epoch: usize, tally: &Tally, seconds: f64) -> Result<EpochRecord> {
+        let judge = |v| evaluation::evaluate(self.network.inference().as_ref(), &self.info, v, 256);
+        let validation = self.validation.map(judge).transpose()?;
+        let images = tally.images as f64;
+        Ok(EpochRecord {
+            epoch: epoch + 1,
+            train_loss: figure(tally.loss / images),
+            train_accuracy: figure(tally.correct as f64 / images),
+            lr: figure(f64::from(self.sgd.rate)),
+            val_accuracy: validation.as_ref().map(|v| figure(v.accuracy)),
+            val_interval: validation.map(|v| (figure(v.interval.0), figure(v.interval.1))),
+            seconds: figure(seconds),
+            images_per_s: figure(images / seconds.max(1e-9)),
+        })
+    }
+}
+
+/// Rounded to 6 significant digits, which JSON carries exactly.
+fn figure(value: f64) -> f64 {
+    format!("{value:.5e}").parse().unwrap_or(value)
+}
+
+impl Tally {
+    /// Counts a batch; the loss becomes infinite where the logits cannot be used.
+    fn add(&mut self, logits: TensorData, labels: &[u32]) {
+        let Ok(values) = logits.as_slice::<f32>() else {
+            self.loss = f64::INFINITY;
+            return;
+        };
+        for (logits, label) in values.chunks_exact(values.len() / labels.len()).zip(labels) {
+            self.loss += cross_entropy(logits, *label);
+            self.correct += usize::from(argmax(logits) == *label as usize);
+        }
+        self.images += labels.len();
+    }
+}
+
+fn diverged(epoch: usize, batch: usize, what: &'static str) -> Error {
+    Error::Diverged {
+        epoch: epoch + 1,
+        batch: batch + 1,
+        what,
+    }
+}
+
+/// The order cut into batches. A last batch of one image joins the one before it, since a batch of
+/// one has no spread to normalise by.
+fn batches(order: &[usize], size: usize) -> Vec<&[usize]> {
+    let mut batches: Vec<&[usize]> = order.chunks(size).collect();
+    if size > 1 && batches.len() > 1 && batches[batches.len() - 1].len() == 1 {
+        let from = (batches.len() - 2) * size;
+        batches.truncate(batches.len() - 2);
+        batches.push(&order[from..]);
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_cover_everything_and_none_is_a_single_image() {
+        let order: Vec<usize> = (0..17).collect();
+        let lengths = |size| batches(&order, size).iter().map(|b| b.len()).collect::<Vec<_>>();
+        assert_eq!(lengths(8), [8, 9]);
+        assert_eq!(lengths(4), [4, 4, 4, 5]);
+        assert_eq!(lengths(5), [5, 5, 5, 2]);
+        assert_eq!(lengths(100), [17]);
+        assert_eq!(batches(&order, 8).concat(), order);
+    }
+}

@@ -1,0 +1,40 @@
+//! Synthetic images that a network can tell apart.
+
+// Not every test file uses everything.
+#![allow(dead_code)]
+
+use visard_core::Shape;
+use visard_data::Stored;
+use visard_learn::{Examples, Rng, TrainConfig};
+
+/// `count` noisy copies of one random picture per class, classes in turn. The pictures depend on
+/// shape and class alone, the noise on `seed`.
+pub(crate) fn patterns(shape: Shape, classes: u32, count: u32, seed: u64) -> Examples {
+    let picture = |class: u32| {
+        let mut rng = Rng::new(0, "picture", u64::from(class));
+        (0..shape.len()).map(|_| rng.below(200)).collect::<Vec<_>>()
+    };
+    let mut noise = Rng::new(seed, "noise of the patterns", 0);
+    let mut pixels = Vec::new();
+    let labels: Vec<u32> = (0..count).map(|i| i % classes).collect();
+    for class in &labels {
+        pixels.extend(picture(*class).into_iter().map(|v| (v + noise.below(30)) as u8));
+    }
+    Examples::new(shape, Stored::U8(pixels), None, labels).unwrap()
+}
+
+/// Names for `count` classes.
+pub(crate) fn classes(count: usize) -> Vec<String> {
+    (0..count).map(|c| format!("class {c}")).collect()
+}
+
+/// A short training with small batches.
+pub(crate) fn config(network: &str, params: &[(&str, &str)]) -> TrainConfig {
+    let params = params
+        .iter()
+        .map(|(k, v)| (k.to_string(), v.to_string()))
+        .collect();
+    let mut config = TrainConfig::new(network, &params).unwrap();
+    (config.epochs, config.batch) = (6, 16);
+    config
+}
