@@ -89,6 +89,7 @@ pub fn apply(request: Request<'_>, control: Control<'_>) -> Result<Report> {
     let source = (input_format.open)(request.input, request.reading)?;
     let format = request.format.unwrap_or(input_format);
     let depth = choose_depth(&request, format)?;
+    let renumbered = format.name != input_format.name;
     if source.meta().depth != Depth::U8 {
         let problem = "holds pixels of another type than bytes; convert them to 8 bits first";
         return Err(Error::input(request.input, problem));
@@ -100,6 +101,7 @@ pub fn apply(request: Request<'_>, control: Control<'_>) -> Result<Report> {
         depth,
         manifest: None,
         scale: None,
+        renumbered,
     }
     .go(source)
 }
@@ -122,6 +124,7 @@ pub fn remove(request: Request<'_>, control: Control<'_>) -> Result<Report> {
     Run {
         format: request.format.unwrap_or(input_format),
         depth: Depth::U8,
+        renumbered: manifest.renumbered,
         manifest: Some(manifest),
         request,
         control,
@@ -190,6 +193,8 @@ struct Run<'a> {
     manifest: Option<Manifest>,
     /// Quantisation of the input when restoring.
     scale: Option<Scale>,
+    /// Whether images are known by their places.
+    renumbered: bool,
 }
 
 impl Run<'_> {
@@ -210,7 +215,7 @@ impl Run<'_> {
         let salt = parse_salt(&opened.header.salt)
             .ok_or_else(|| Error::input(&self.work(), "holds no salt; delete the output to start anew"))?;
         let mut journal = opened.journal;
-        let start = pipeline::done_of(opened.state.as_ref(), source.meta().splits.len())
+        let mut flow = Flow::resume(opened.state.as_ref(), source.meta().splits.len())
             .ok_or_else(|| Error::input(&self.work(), "is damaged; delete the output to start anew"))?;
         let mut meta = source.meta().clone();
         meta.depth = self.depth;
@@ -223,16 +228,15 @@ impl Run<'_> {
             resume: opened.state.clone(),
         };
         let mut sink = (self.format.create)(plan).inspect_err(|_| self.clear(before))?;
-        let resumed = start.iter().sum();
-        let mut flow = Flow {
-            written: start,
-            ..Flow::default()
-        };
+        let resumed = flow.written.iter().sum();
         let Request { key, fit, input, .. } = self.request;
         let mut stage = match &self.manifest {
             None => Stage::apply_with(key, salt, fit, (self.depth, self.scale), input),
             Some(manifest) => Stage::remove_with(key, salt, self.scale, manifest.plain_shape, input),
         };
+        if self.renumbered {
+            stage.renumber(&flow.written);
+        }
         let mut transform = |batch: &mut Batch, out: &mut Batch| stage.transform(batch, out);
         if let Err(error) = pipeline::run(
             &mut *source,
@@ -253,7 +257,7 @@ impl Run<'_> {
             split.count = *written;
         }
         if self.manifest.is_none() {
-            self.describe(&meta, salt, flow.skipped.len(), files)
+            self.describe(&meta, salt, flow.left_out.iter().sum(), files)
                 .write(&place)?;
         }
         journal.close()?;
@@ -421,7 +425,7 @@ impl Run<'_> {
         }))
     }
 
-    fn describe(&self, meta: &Meta, salt: Salt, skipped: usize, files: Vec<crate::FileRecord>) -> Manifest {
+    fn describe(&self, meta: &Meta, salt: Salt, skipped: u64, files: Vec<crate::FileRecord>) -> Manifest {
         let key = self.request.key;
         Manifest {
             version: manifest::VERSION,
@@ -437,7 +441,8 @@ impl Run<'_> {
             scale: self.scale,
             splits: meta.splits.clone(),
             classes: meta.classes.clone(),
-            skipped: skipped as u64,
+            renumbered: self.renumbered,
+            skipped,
             files,
         }
     }

@@ -49,6 +49,10 @@ pub struct Manifest {
     pub splits: Vec<Split>,
     /// Class names, where the format has them.
     pub classes: Vec<String>,
+    /// Whether samples are known by their places (SPEC.md 4.2) because the format differs from that of
+    /// the plain data.
+    #[serde(default)]
+    pub renumbered: bool,
     /// Inputs left out because they could not be read.
     pub skipped: u64,
     /// The files and their hashes.

@@ -2,6 +2,7 @@
 //! few batches that go round, so that memory does not depend on the size of the data set.
 
 use crate::{Batch, Depth, Error, Result, Sink, Source, journal::Journal};
+use serde_json::Value;
 use std::{
     path::PathBuf,
     sync::{
@@ -44,24 +45,50 @@ pub struct Control<'a> {
 pub(crate) struct Flow {
     /// Images written per split, those of an interrupted run included.
     pub written: Vec<u64>,
+    /// Inputs left out per split, those of an interrupted run included.
+    pub left_out: Vec<u64>,
     /// Seconds spent transforming.
     pub transforming: f64,
     /// Inputs left out.
     pub skipped: Vec<(PathBuf, String)>,
 }
 
-/// Images per split that the state of a checkpoint declares safe.
-pub(crate) fn done_of(state: Option<&serde_json::Value>, splits: usize) -> Option<Vec<u64>> {
-    let Some(state) = state else {
-        return Some(vec![0; splits]);
-    };
-    let done: Vec<u64> = state
-        .get("done")?
-        .as_array()?
-        .iter()
-        .map(|v| v.as_u64())
-        .collect::<Option<_>>()?;
-    (done.len() == splits).then_some(done)
+impl Flow {
+    /// The flow of a run that goes on from the state of a checkpoint; `None` if the state is damaged.
+    pub(crate) fn resume(state: Option<&Value>, splits: usize) -> Option<Self> {
+        let counts = |name: &str| -> Option<Vec<u64>> {
+            let Some(state) = state else {
+                return Some(vec![0; splits]);
+            };
+            let counts = state
+                .get(name)?
+                .as_array()?
+                .iter()
+                .map(Value::as_u64)
+                .collect::<Option<Vec<_>>>()?;
+            (counts.len() == splits).then_some(counts)
+        };
+        let (done, left_out) = (counts("done")?, counts("left_out")?);
+        let written = done
+            .iter()
+            .zip(&left_out)
+            .map(|(done, left)| done.checked_sub(*left))
+            .collect::<Option<_>>()?;
+        Some(Self {
+            written,
+            left_out,
+            ..Self::default()
+        })
+    }
+
+    /// Places of the source that are dealt with, per split.
+    fn places(&self) -> Vec<u64> {
+        self.written
+            .iter()
+            .zip(&self.left_out)
+            .map(|(written, left)| written + left)
+            .collect()
+    }
 }
 
 /// Images of one batch for images of `len` values.
@@ -90,7 +117,7 @@ pub(crate) fn run(
     let halt = AtomicBool::new(false);
     let stopping = || halt.load(Ordering::Relaxed) || control.stop.load(Ordering::Relaxed);
 
-    let start = flow.written.clone();
+    let start = flow.places();
     let (input, stopping) = (&mut *source, &stopping);
     let (reading, transforming, writing) = std::thread::scope(|scope| {
         let reader = scope.spawn(move || read_all(input, &start, depth, read, plain_room, stopping));
@@ -110,22 +137,14 @@ pub(crate) fn run(
             drop(transformed);
             Ok(seconds)
         });
-        let writing = write_all(
-            sink,
-            journal,
-            to_write,
-            back_out,
-            &mut flow.written,
-            total,
-            control,
-        );
+        let writing = write_all(sink, journal, to_write, back_out, flow, total, control);
         if writing.is_err() {
             halt.store(true, Ordering::Relaxed);
         }
         (join(reader), join(transformer), writing)
     });
     if writing.is_ok() && (reading.is_err() || transforming.is_err()) {
-        safeguard(sink, journal)?;
+        safeguard(sink, journal, flow)?;
     }
     // The first cause is upstream: a reader's error ends the other stages quietly.
     reading?;
@@ -175,30 +194,35 @@ fn write_all(
     journal: &mut Journal,
     batches: Receiver<Batch>,
     back: SyncSender<Batch>,
-    written: &mut [u64],
+    flow: &mut Flow,
     total: u64,
     control: Control<'_>,
 ) -> Result<()> {
     let mut last = Instant::now();
     for batch in batches {
         sink.write(&batch)?;
-        written[batch.split] += batch.len() as u64;
+        flow.written[batch.split] += batch.len() as u64;
+        flow.left_out[batch.split] = batch.first + batch.len() as u64 - flow.written[batch.split];
         drop(back.try_send(batch));
-        let done = written.iter().sum();
+        let done = flow.written.iter().sum();
         (control.progress)(Progress { done, total });
         if last.elapsed() >= control.checkpoint {
-            safeguard(sink, journal)?;
+            safeguard(sink, journal, flow)?;
             last = Instant::now();
         }
     }
     if control.stop.load(Ordering::Relaxed) {
-        safeguard(sink, journal)?;
+        safeguard(sink, journal, flow)?;
         return Err(Error::Interrupted);
     }
     Ok(())
 }
 
 /// Makes what is written durable and notes it in the journal.
-fn safeguard(sink: &mut dyn Sink, journal: &mut Journal) -> Result<()> {
-    sink.checkpoint()?.map_or(Ok(()), |state| journal.append(&state))
+fn safeguard(sink: &mut dyn Sink, journal: &mut Journal, flow: &Flow) -> Result<()> {
+    let Some(mut state) = sink.checkpoint()? else {
+        return Ok(());
+    };
+    state["left_out"] = flow.left_out.clone().into();
+    journal.append(&state)
 }

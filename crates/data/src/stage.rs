@@ -3,7 +3,7 @@
 use crate::{Batch, Depth, Error, Fit, Result, Scale, Stored, fit};
 use rayon::prelude::*;
 use std::{collections::HashMap, path::Path};
-use visard_core::{Disguise, Dtype, Key, Pixels, PixelsRef, Salt, Samples, Shape};
+use visard_core::{Disguise, Dtype, Key, Pixels, PixelsRef, Salt, SampleId, Samples, Shape};
 
 /// The transformation of one run: prepared disguises by shape, and scratch room.
 pub(crate) struct Stage<'a> {
@@ -15,6 +15,8 @@ pub(crate) struct Stage<'a> {
     fit: Fit,
     plain_shape: Option<Shape>,
     root: &'a Path,
+    /// Number of the next image of each split, where images are known by their places.
+    numbers: Option<Vec<u64>>,
     prepared: HashMap<Shape, Box<dyn Disguise>>,
     reals: Pixels,
 }
@@ -54,6 +56,7 @@ impl<'a> Stage<'a> {
             fit,
             plain_shape: None,
             root,
+            numbers: None,
             prepared: HashMap::new(),
             reals: Pixels::F32(Vec::new()),
         }
@@ -75,10 +78,24 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// Gives images identities by their places, `next` being the first of each split: for outputs
+    /// in another format than their input, whose reader cannot know the input's names.
+    pub(crate) fn renumber(&mut self, next: &[u64]) {
+        self.numbers = Some(next.to_vec());
+    }
+
     /// Fills `out` from `batch`.
     pub(crate) fn transform(&mut self, batch: &mut Batch, out: &mut Batch) -> Result<()> {
         out.split = batch.split;
         out.first = batch.first;
+        if let Some(next) = self
+            .numbers
+            .as_mut()
+            .and_then(|numbers| numbers.get_mut(batch.split))
+        {
+            batch.ids = SampleId::numbered(&format!("#{}", batch.split), *next, batch.len());
+            *next += batch.len() as u64;
+        }
         out.ids.clone_from(&batch.ids);
         out.names.clone_from(&batch.names);
         out.labels.clone_from(&batch.labels);

@@ -176,11 +176,8 @@ impl Lesson<'_> {
         checkpoint: Option<&Path>,
         metrics: Option<&mut dyn Write>,
     ) -> anyhow::Result<Model> {
-        // Inside the option the borrow could not be shortened to that of the progress bar.
-        let metrics = match metrics {
-            Some(metrics) => Some(metrics as &mut dyn Write),
-            None => None,
-        };
+        // Shortens the borrow to that of the progress bar.
+        let metrics = metrics.map(|metrics| metrics as &mut dyn Write);
         let images = self.train.len();
         let bar = talk.bar(self.what, (self.config.epochs * images) as u64, "images");
         let mut watch = |p: &visard_learn::Progress| {

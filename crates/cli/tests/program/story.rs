@@ -54,7 +54,7 @@ fn prediction_needs_the_key_of_the_model() {
     );
     for (i, line) in said.succeeds().out.lines().enumerate() {
         let record: Value = serde_json::from_str(line).unwrap();
-        right += usize::from(record["class"] == labels[8 + i].to_string());
+        right += usize::from(record["class"].as_str() == Some(&*labels[8 + i].to_string()));
     }
     assert!(right >= 7, "{right} of 10 training images are named rightly");
     bench
@@ -232,4 +232,58 @@ fn the_authors_known_answers_come_out_of_the_program() {
             "{scheme} {name}"
         );
     }
+}
+
+#[test]
+fn another_format_keeps_what_it_takes_to_restore() {
+    let bench = Bench::new();
+    bench.folder("folder", 30);
+    bench.key("k", "--scheme rmt --shape 28x28x1 --set noise=50");
+    bench.run("apply -k @k @folder @out.npz --format npz").succeeds();
+    bench.run("verify @out.npz").succeeds();
+    bench.run("remove -k @k @out.npz @back.npz").succeeds();
+    let mut originals: Vec<f32> = Vec::new();
+    for (name, bytes) in contents(&bench.path("folder")) {
+        assert!(name.ends_with(".png"));
+        originals.extend(
+            image::load_from_memory(&bytes)
+                .unwrap()
+                .into_luma8()
+                .into_raw()
+                .iter()
+                .map(|v| f32::from(*v)),
+        );
+    }
+    assert_eq!(values(&bench.path("back.npz")), originals);
+}
+
+#[test]
+fn left_out_images_are_counted_over_a_resumed_run() {
+    let bench = Bench::new();
+    bench.folder("in", 600);
+    std::fs::write(bench.path("in/class0/aaa.png"), "nothing").unwrap();
+    bench.key("k", "--scheme aes --shape 28x28x1");
+    let line = "apply -k @k @in @out --skip-bad --checkpoint-seconds 0";
+    let mut child = crate::support::visard();
+    let mut child = child
+        .args(bench.words(line))
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(60));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let said = bench.run(line);
+    assert!(said.code == 3 || said.code == 0, "{}", said.err);
+    bench.run("verify @out").succeeds();
+    bench.run("remove -k @k @out @back").succeeds();
+    let manifest: Value =
+        serde_json::from_slice(&std::fs::read(bench.path("out/visard.json")).unwrap()).unwrap();
+    assert_eq!(
+        (
+            manifest["skipped"].as_u64(),
+            manifest["splits"][0]["count"].as_u64()
+        ),
+        (Some(1), Some(600))
+    );
 }

@@ -260,11 +260,12 @@ impl Prepared {
     }
 
     /// Images worked on together: few enough to stay in the processor's caches, but enough to
-    /// fill a batch of blocks with every cipher.
+    /// fill batches of blocks with every cipher. Three batches spread the cost of loading its keys.
     fn group(&self) -> usize {
         match self.ciphers.len() {
             1 => (24 * 1024 / self.large.padded().len()).clamp(1, 64),
-            _ => (2 * BATCH / self.per_image()).max(1),
+            positions if positions <= 256 => (3 * BATCH / self.per_image()).max(1),
+            _ => (BATCH / self.per_image()).max(1),
         }
     }
 
