@@ -42,9 +42,9 @@ pub(crate) struct Args {
     /// Passes over the training images [default: the network's]
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// Images per step
-    #[arg(long, value_name = "N", default_value_t = 128)]
-    batch: usize,
+    /// Images per step [default: the network's]
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
     /// Highest learning rate [default: the network's]
     #[arg(long, value_name = "X")]
     lr: Option<f64>,
@@ -111,7 +111,7 @@ impl Args {
         let mut config = TrainConfig::new(&self.network, &options::settings(&self.set)?)?;
         config.epochs = self.epochs.unwrap_or(config.epochs);
         config.lr = self.lr.unwrap_or(config.lr);
-        config.batch = self.batch;
+        config.batch = self.batch.unwrap_or(config.batch);
         config.momentum = self.momentum;
         config.weight_decay = self.weight_decay;
         config.seed = self.seed;
