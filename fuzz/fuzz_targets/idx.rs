@@ -1,25 +1,4 @@
 #![no_main]
-//! `idx` data of any bytes are read to their end or refused.
+//! `idx` data of any bytes.
 
-use visard_data::{Batch, Limits, Reading, formats};
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let Ok(folder) = tempfile::tempdir() else { return };
-    let file = folder.path().join("train-images-idx3-ubyte");
-    if std::fs::write(&file, bytes).is_err() {
-        return;
-    }
-    let format = formats::find("idx").expect("a registered format");
-    let path = if format.is_folder { folder.path() } else { &file };
-    let limits = Limits { image_values: 1 << 20, samples: 1 << 16, ..Limits::default() };
-    let Ok(mut source) = (format.open)(path, Reading { limits, ..Reading::default() }) else { return };
-    let mut batch = Batch::new(source.meta().depth);
-    for split in 0..source.meta().splits.len() {
-        if source.seek(split, 0).is_err() {
-            return;
-        }
-        while source.read(&mut batch, 64).is_ok() && !batch.is_empty() {
-            assert_eq!(batch.pixels.len(), batch.len() * batch.shape.len());
-        }
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| visard_fuzz::read_to_end("idx", "train-images-idx3-ubyte", bytes));

@@ -7,6 +7,7 @@ use std::{
     sync::atomic::AtomicBool,
     time::Duration,
 };
+use visard_core::params::ParamSpec;
 
 /// Set by the first interrupt; runs end at their next batch.
 pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
@@ -103,4 +104,26 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
         text += &line(row.iter().map(String::as_str).collect());
     }
     text
+}
+
+/// The parameters of a scheme or network, as a table for people.
+pub(crate) fn params_table(params: &[ParamSpec]) -> String {
+    let row = |p: &ParamSpec| vec![p.name.into(), p.default.into(), p.kind.to_string(), p.help.into()];
+    let rows: Vec<Vec<String>> = params.iter().map(row).collect();
+    table(&["name", "default", "values", "meaning"], &rows)
+}
+
+/// The parameters of a scheme or network, for programs.
+pub(crate) fn params_value(params: &[ParamSpec]) -> Value {
+    let one = |p: &ParamSpec| serde_json::json!({ "name": p.name, "default": p.default, "values": p.kind.to_string(), "help": p.help });
+    params.iter().map(one).collect()
+}
+
+/// Splits with their counts, in words.
+pub(crate) fn splits_text(splits: &[visard_data::Split]) -> String {
+    let parts: Vec<String> = splits
+        .iter()
+        .map(|split| format!("{} {}", split.name, split.count))
+        .collect();
+    parts.join(", ")
 }

@@ -219,39 +219,38 @@ fn store(pixels: Pixels) -> Stored {
     }
 }
 
-/// Values that one task quantises.
+/// Values that one task converts.
 const CHUNK: usize = 1 << 16;
 
 fn quantise(values: &[f32], scale: &Scale, depth: Depth, out: &mut Stored) {
-    if depth == Depth::U16 {
-        let mut codes = match std::mem::replace(out, Stored::U8(Vec::new())) {
-            Stored::U16(codes) => codes,
-            _ => Vec::new(),
-        };
-        codes.resize(values.len(), 0);
-        let chunks = codes.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK));
-        chunks.for_each(|(codes, values)| {
-            codes
-                .iter_mut()
-                .zip(values)
-                .for_each(|(c, v)| *c = scale.encode(*v))
-        });
-        *out = Stored::U16(codes);
-    } else {
-        let mut codes = match std::mem::replace(out, Stored::U8(Vec::new())) {
-            Stored::U8(codes) => codes,
-            _ => Vec::new(),
-        };
-        codes.resize(values.len(), 0);
-        let chunks = codes.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK));
-        chunks.for_each(|(codes, values)| {
-            codes
-                .iter_mut()
-                .zip(values)
-                .for_each(|(c, v)| *c = scale.encode(*v) as u8)
-        });
-        *out = Stored::U8(codes);
-    }
+    let room = std::mem::replace(out, Stored::U8(Vec::new()));
+    *out = match (depth, room) {
+        (Depth::U16, Stored::U16(codes)) => Stored::U16(encoded(values, codes, |v| scale.encode(v))),
+        (Depth::U16, _) => Stored::U16(encoded(values, Vec::new(), |v| scale.encode(v))),
+        (_, Stored::U8(codes)) => Stored::U8(encoded(values, codes, |v| scale.encode(v) as u8)),
+        (_, _) => Stored::U8(encoded(values, Vec::new(), |v| scale.encode(v) as u8)),
+    };
+}
+
+/// The codes of all values, in the room of earlier ones.
+fn encoded<T: Copy + Default + Send>(
+    values: &[f32],
+    mut room: Vec<T>,
+    encode: impl Fn(f32) -> T + Sync,
+) -> Vec<T> {
+    room.resize(values.len(), T::default());
+    convert(values, &mut room, encode);
+    room
+}
+
+/// Converts all values, in parallel.
+fn convert<A: Copy + Sync, B: Send>(from: &[A], to: &mut [B], convert: impl Fn(A) -> B + Sync) {
+    let chunks = to.par_chunks_mut(CHUNK).zip(from.par_chunks(CHUNK));
+    chunks.for_each(|(to, from)| {
+        to.iter_mut()
+            .zip(from)
+            .for_each(|(to, from)| *to = convert(*from))
+    });
 }
 
 fn expand(stored: &Stored, scale: &Scale, reals: &mut Pixels) {
@@ -259,18 +258,8 @@ fn expand(stored: &Stored, scale: &Scale, reals: &mut Pixels) {
         return;
     };
     match stored {
-        Stored::U8(codes) => values
-            .par_chunks_mut(CHUNK)
-            .zip(codes.par_chunks(CHUNK))
-            .for_each(|(v, c)| {
-                v.iter_mut()
-                    .zip(c)
-                    .for_each(|(v, c)| *v = scale.decode(u16::from(*c)))
-            }),
-        Stored::U16(codes) => values
-            .par_chunks_mut(CHUNK)
-            .zip(codes.par_chunks(CHUNK))
-            .for_each(|(v, c)| v.iter_mut().zip(c).for_each(|(v, c)| *v = scale.decode(*c))),
+        Stored::U8(codes) => convert(codes, values, |code| scale.decode(u16::from(code))),
+        Stored::U16(codes) => convert(codes, values, |code| scale.decode(code)),
         Stored::F32(exact) => values.copy_from_slice(exact),
     }
 }

@@ -8,7 +8,8 @@ use crate::{
 };
 use serde_json::json;
 use std::{path::PathBuf, process::ExitCode};
-use visard_data::{Control, Report, Request};
+use visard_core::Key;
+use visard_data::{Control, Fit, Report, Request};
 
 /// Name and version, for manifests.
 pub(crate) const PROGRAM: &str = concat!("visard ", env!("CARGO_PKG_VERSION"));
@@ -24,15 +25,7 @@ pub(crate) const PROGRAM: &str = concat!("visard ", env!("CARGO_PKG_VERSION"));
   visard apply -k owner.key images.npz disguised.npz")]
 pub(crate) struct Args {
     #[command(flatten)]
-    key: KeyArgs,
-    /// Data set to disguise: a folder of images or class folders, IDX files, CIFAR files, or .npz
-    input: PathBuf,
-    /// Data set to write
-    output: PathBuf,
-    #[command(flatten)]
-    reading: ReadingArgs,
-    #[command(flatten)]
-    writing: WritingArgs,
+    job: JobArgs,
     /// How schemes of reals (rmt) are stored [default: 8 in image formats, float in npz]
     #[arg(long, value_enum)]
     depth: Option<DepthArg>,
@@ -43,22 +36,57 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(&self, talk: &Talk) -> anyhow::Result<ExitCode> {
-        let key = self.key.open(talk)?;
+        let key = self.job.key.open(talk)?;
         let request = Request {
-            input: &self.input,
-            output: &self.output,
-            key: &key,
-            reading: self.reading.reading(),
-            format: self.writing.format()?,
             depth: self.depth.map(Into::into),
             fit: self.fit.into(),
+            ..self.job.request(&key)?
+        };
+        self.job
+            .run(talk, "apply", |control| visard_data::apply(request, control))
+    }
+}
+
+/// What `apply` and `remove` have in common.
+#[derive(clap::Args)]
+pub(crate) struct JobArgs {
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    /// Data set to read: a folder of images or class folders, IDX files, CIFAR files, or .npz
+    input: PathBuf,
+    /// Data set to write
+    output: PathBuf,
+    #[command(flatten)]
+    reading: ReadingArgs,
+    #[command(flatten)]
+    writing: WritingArgs,
+}
+
+impl JobArgs {
+    /// The request with nothing special about it.
+    pub(crate) fn request<'a>(&'a self, key: &'a Key) -> anyhow::Result<Request<'a>> {
+        Ok(Request {
+            input: &self.input,
+            output: &self.output,
+            key,
+            reading: self.reading.reading(),
+            format: self.writing.format()?,
+            depth: None,
+            fit: Fit::Error,
             program: PROGRAM,
             salt: None,
-        };
-        let report = watched(talk, "disguising", self.writing.checkpoint()?, |control| {
-            visard_data::apply(request, control)
-        })?;
-        tell(talk, "apply", &report, &self.output)
+        })
+    }
+
+    /// Runs the job and prints what it did.
+    pub(crate) fn run(
+        &self,
+        talk: &Talk,
+        kind: &str,
+        job: impl FnOnce(Control<'_>) -> visard_data::Result<Report>,
+    ) -> anyhow::Result<ExitCode> {
+        let report = watched(talk, kind, self.writing.checkpoint()?, job)?;
+        tell(talk, kind, &report, &self.output)
     }
 }
 
@@ -84,12 +112,7 @@ pub(crate) fn watched(
 }
 
 /// Prints what a run did.
-pub(crate) fn tell(
-    talk: &Talk,
-    kind: &str,
-    report: &Report,
-    output: &std::path::Path,
-) -> anyhow::Result<ExitCode> {
+fn tell(talk: &Talk, kind: &str, report: &Report, output: &std::path::Path) -> anyhow::Result<ExitCode> {
     if report.started_over {
         talk.warn("the input has changed since the interrupted run, so the run was started over");
     }

@@ -3,7 +3,7 @@
 use crate::{
     open_key::KeyArgs,
     options::{DepthArg, FitArg, ReadingArgs},
-    talk::Talk,
+    talk::{Talk, splits_text},
 };
 use serde_json::json;
 use std::{path::PathBuf, process::ExitCode};
@@ -77,17 +77,11 @@ impl Args {
              before disguising"
                 .into(),
         );
-        let splits: Vec<String> = data
-            .meta
-            .splits
-            .iter()
-            .map(|s| format!("{} {}", s.name, s.count))
-            .collect();
         let text = format!(
             "{}: {} ({}), images of {own} -> {} ({depth})\n{}",
             self.data.display(),
             data.format.name,
-            splits.join(", "),
+            splits_text(&data.meta.splits),
             output.shape,
             notes.iter().map(|note| format!("- {note}\n")).collect::<String>()
         );

@@ -1,6 +1,9 @@
 //! `visard inspect`.
 
-use crate::{options::ReadingArgs, talk::Talk};
+use crate::{
+    options::ReadingArgs,
+    talk::{Talk, splits_text},
+};
 use serde_json::json;
 use std::{
     io::Read,
@@ -35,13 +38,11 @@ impl Args {
 
     fn inspect_data(&self, talk: &Talk) -> anyhow::Result<()> {
         let data = Opened::open(&self.path, self.reading.reading())?;
-        let splits: Vec<String> = data
-            .meta
-            .splits
-            .iter()
-            .map(|s| format!("{} {}", s.name, s.count))
-            .collect();
-        let mut text = format!("data set: {}, {}\n", data.format.title, splits.join(", "));
+        let mut text = format!(
+            "data set: {}, {}\n",
+            data.format.title,
+            splits_text(&data.meta.splits)
+        );
         if let Some(shape) = data.meta.shape {
             text += &format!("images of {shape}\n");
         }

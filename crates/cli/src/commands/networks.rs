@@ -1,6 +1,6 @@
 //! `visard networks`.
 
-use crate::talk::{Talk, table};
+use crate::talk::{Talk, params_table, params_value, table};
 use serde_json::json;
 use std::process::ExitCode;
 use visard_learn::{NetworkInfo, networks};
@@ -42,11 +42,6 @@ impl Args {
 }
 
 fn explain(info: &NetworkInfo) -> String {
-    let rows: Vec<Vec<String>> = info
-        .params
-        .iter()
-        .map(|p| vec![p.name.into(), p.default.into(), p.kind.to_string(), p.help.into()])
-        .collect();
     format!(
         "{} - {}\n\n  {}\n\nPaper: {}\nSuits: {}\nDefaults: {} epochs, learning rate {}\n\nParameters (--set \
          NAME=VALUE):\n{}",
@@ -57,20 +52,13 @@ fn explain(info: &NetworkInfo) -> String {
         info.suits,
         info.epochs,
         info.lr,
-        table(&["name", "default", "values", "meaning"], &rows)
+        params_table(info.params)
     )
 }
 
 fn describe(info: &NetworkInfo) -> serde_json::Value {
-    let params: Vec<_> = info
-        .params
-        .iter()
-        .map(
-            |p| json!({ "name": p.name, "default": p.default, "values": p.kind.to_string(), "help": p.help }),
-        )
-        .collect();
     json!({
         "name": info.name, "title": info.title, "paper": info.paper, "summary": info.summary, "suits": info.suits,
-        "epochs": info.epochs, "lr": info.lr, "params": params,
+        "epochs": info.epochs, "lr": info.lr, "params": params_value(info.params),
     })
 }

@@ -1,6 +1,6 @@
 //! `visard schemes`.
 
-use crate::talk::{Talk, table};
+use crate::talk::{Talk, params_table, params_value, table};
 use serde_json::json;
 use std::process::ExitCode;
 use visard_core::{SchemeInfo, Shape, params::Params, schemes};
@@ -75,11 +75,6 @@ fn overview() -> anyhow::Result<String> {
 }
 
 fn explain(info: &SchemeInfo) -> anyhow::Result<String> {
-    let rows: Vec<Vec<String>> = info
-        .params
-        .iter()
-        .map(|p| vec![p.name.into(), p.default.into(), p.kind.to_string(), p.help.into()])
-        .collect();
     Ok(format!(
         "{} - {}\n\n  {}.\n\nPaper: {}\nStorage: {}\nRemovable by the owner: {}\nNetworks: {}\nWhat is known to break \
          it: {}.\n\nParameters (--set NAME=VALUE):\n{}\nExplicit material (--material FILE.npz): {}\n\nExample:\n  \
@@ -92,7 +87,7 @@ fn explain(info: &SchemeInfo) -> anyhow::Result<String> {
         yes(info.invertible),
         info.networks,
         info.broken_by,
-        table(&["name", "default", "values", "meaning"], &rows),
+        params_table(info.params),
         info.material.join(", "),
         info.name,
         info.params[0].name,
@@ -101,17 +96,10 @@ fn explain(info: &SchemeInfo) -> anyhow::Result<String> {
 }
 
 fn describe(info: &SchemeInfo) -> anyhow::Result<serde_json::Value> {
-    let params: Vec<_> = info
-        .params
-        .iter()
-        .map(
-            |p| json!({ "name": p.name, "default": p.default, "values": p.kind.to_string(), "help": p.help }),
-        )
-        .collect();
     Ok(json!({
         "name": info.name, "title": info.title, "paper": info.paper, "summary": info.summary,
         "broken_by": info.broken_by, "networks": info.networks, "storage": info.storage.to_string(),
         "removable": info.invertible, "per_image": info.per_image, "key_bits_32x32x3": key_space(info)?,
-        "material": info.material, "params": params,
+        "material": info.material, "params": params_value(info.params),
     }))
 }
