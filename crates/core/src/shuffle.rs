@@ -8,11 +8,18 @@ use crate::{
 };
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use rayon::prelude::*;
+use zeroize::Zeroize;
 
 /// A gather permutation of block positions: output block `i` is source block `order[i]`.
 #[derive(Clone)]
 pub struct Shuffle {
     order: Vec<u32>,
+}
+
+impl Drop for Shuffle {
+    fn drop(&mut self) {
+        self.order.zeroize();
+    }
 }
 
 impl Shuffle {

@@ -287,3 +287,33 @@ fn left_out_images_are_counted_over_a_resumed_run() {
         (Some(1), Some(600))
     );
 }
+
+#[test]
+fn keys_locked_to_a_recipient_open_with_the_identity() {
+    use age::secrecy::ExposeSecret;
+    let bench = Bench::new();
+    bench.idx("plain", 10, 10);
+    let (own, other) = (
+        age::x25519::Identity::generate(),
+        age::x25519::Identity::generate(),
+    );
+    std::fs::write(bench.path("own"), own.to_string().expose_secret()).unwrap();
+    std::fs::write(bench.path("other"), other.to_string().expose_secret()).unwrap();
+    let recipient = own.to_public();
+    bench
+        .run(&format!(
+            "keygen --scheme rmt --shape 28x28x1 --recipient {recipient} -o @k"
+        ))
+        .succeeds();
+    bench.run("apply -k @k @plain @out").fails(2, &["--identity"]);
+    bench
+        .run("apply -k @k -i @other @plain @out")
+        .fails(12, &["identity"]);
+    bench
+        .run("apply -k @k -i @missing @plain @out")
+        .fails(10, &["missing"]);
+    bench.run("apply -k @k -i @own @plain @out").succeeds();
+    bench
+        .run("keygen --scheme rmt --shape 28x28x1 --recipient age1nonsense -o @no")
+        .fails(2, &["recipient number 1"]);
+}

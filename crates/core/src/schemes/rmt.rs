@@ -14,6 +14,7 @@ use crate::{
     simd::{self, Four},
 };
 use rayon::prelude::*;
+use zeroize::Zeroize;
 
 pub(super) static INFO: SchemeInfo = SchemeInfo {
     name: "rmt",
@@ -333,6 +334,16 @@ struct Mixer {
     fours: Vec<[usize; 4]>,
     gray: Vec<Four<16>>,
     rgb: Vec<Four<48>>,
+}
+
+impl Drop for Mixer {
+    fn drop(&mut self) {
+        self.sources.zeroize();
+        self.matrices.zeroize();
+        self.fours.zeroize();
+        self.gray.iter_mut().for_each(|four| four.0.zeroize());
+        self.rgb.iter_mut().for_each(|four| four.0.zeroize());
+    }
 }
 
 /// Values behind a plane that the SIMD loops may read.
