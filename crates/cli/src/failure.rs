@@ -104,7 +104,8 @@ fn key_code(error: &visard_keys::Error) -> u8 {
 fn scheme_code(error: &visard_core::Error) -> u8 {
     use visard_core::Error;
     match error {
-        Error::UnknownScheme(_) | Error::Parameter { .. } | Error::Shape { .. } | Error::ShapeText(_) => 2,
+        Error::UnknownScheme(_) | Error::Parameter { .. } | Error::Exhausted { .. } => 2,
+        Error::Shape { .. } | Error::ShapeText(_) => 2,
         Error::Material { .. } => 10,
         _ => 1,
     }
