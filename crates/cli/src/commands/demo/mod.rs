@@ -193,7 +193,12 @@ impl Args {
         let classes: Vec<String> = bundle::CLASSES.iter().map(|name| name.to_string()).collect();
         let train = train::examples(loaded, data.scale())?;
         let test = train::examples(data.load(path, test_split, usize::MAX)?, data.scale())?;
-        let mut config = TrainConfig::new("cnn", &BTreeMap::from([("front".into(), "block".into())]))?;
+        let set = [("front", "block"), ("dropout", "0.4")];
+        let mut config = TrainConfig::new(
+            "cnn",
+            &set.map(|(name, value)| (name.into(), value.into())).into(),
+        )?;
+        config.weight_decay = 0.003;
         config.epochs = self.epochs;
         let started = Instant::now();
         let what = format!("training {name}");
