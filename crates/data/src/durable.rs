@@ -19,8 +19,11 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     sync_folder(folder)
 }
 
-/// Makes the names in `folder` durable.
+/// Makes the names in `folder` durable, where the system can open folders.
 pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|error| Error::output(folder, error))
 }

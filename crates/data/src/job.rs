@@ -257,6 +257,9 @@ impl Run<'_> {
             split.count = *written;
         }
         if self.manifest.is_none() {
+            if self.renumbered {
+                meta.splits = self.splits_as_read()?;
+            }
             self.describe(&meta, salt, flow.left_out.iter().sum(), files)
                 .write(&place)?;
         }
@@ -284,16 +287,32 @@ impl Run<'_> {
         let output = self.request.output;
         drop(std::fs::remove_file(self.work()));
         if !self.format.is_folder {
-            let mut partial = output.as_os_str().to_os_string();
-            partial.push(".partial");
-            drop(std::fs::remove_file(partial));
+            drop(std::fs::remove_file(formats::files::partial(output)));
             return;
         }
         // The folder was empty or absent when the run began.
-        drop(std::fs::remove_dir_all(output));
-        if before.output {
-            drop(std::fs::create_dir(output));
+        if !before.output {
+            drop(std::fs::remove_dir_all(output));
+            return;
         }
+        for entry in std::fs::read_dir(output).into_iter().flatten().flatten() {
+            let path = entry.path();
+            drop(if path.is_dir() {
+                std::fs::remove_dir_all(path)
+            } else {
+                std::fs::remove_file(path)
+            });
+        }
+    }
+
+    /// The splits of the output as its own format names them.
+    fn splits_as_read(&self) -> Result<Vec<crate::Split>> {
+        let reading = Reading {
+            disguised: true,
+            ..Reading::default()
+        };
+        let output = (self.format.open)(self.request.output, reading)?;
+        Ok(output.meta().splits.clone())
     }
 
     /// Shape of the output images where it is known before reading.
@@ -408,7 +427,12 @@ impl Run<'_> {
                 .map(|s| (s.name.clone(), s.count))
                 .collect::<Vec<_>>()
         };
-        if manifest.skipped == 0 && counts(&manifest.splits) != counts(&meta.splits) {
+        // Another format may call its splits otherwise.
+        let same = manifest.splits.len() == meta.splits.len()
+            && manifest.splits.iter().zip(&meta.splits).all(|(written, read)| {
+                written.count == read.count && (manifest.renumbered || written.name == read.name)
+            });
+        if manifest.skipped == 0 && !same {
             return foreign("is a finished data set with other images".into());
         }
         Ok(Some(Report {

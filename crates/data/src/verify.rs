@@ -1,6 +1,6 @@
 //! Checks a disguised data set against its manifest, without any key.
 
-use crate::{Error, Manifest, Result};
+use crate::{Error, Manifest, Result, formats::folder::sums};
 use std::{
     fs::File,
     io::{BufRead, BufReader},
@@ -53,7 +53,7 @@ pub fn verify(path: &Path) -> Result<Verified> {
         check_hash(&place, &record.blake3)?;
         files += 1;
         bytes += length;
-        if record.path.ends_with(".b3") {
+        if record.path == sums::NAME {
             let (more, length) = check_list(root, &place)?;
             files += more;
             bytes += length;
@@ -71,12 +71,11 @@ fn check_list(root: &Path, list: &Path) -> Result<(u64, u64)> {
     let (mut files, mut bytes) = (0, 0);
     for line in BufReader::new(file).lines() {
         let line = line.map_err(|error| Error::input(list, error))?;
-        let (hash, name) = line
-            .split_once("  ")
+        let (hash, name) = sums::parse(&line)
             .filter(|_| line.len() <= MAX_LINE)
             .ok_or_else(|| differs(list, "holds a line that is no hash and name"))?;
-        let place = inside(root, name)?;
-        check_hash(&place, hash)?;
+        let place = inside(root, &name)?;
+        check_hash(&place, hash.to_hex().as_str())?;
         files += 1;
         bytes += std::fs::metadata(&place).map_or(0, |m| m.len());
     }

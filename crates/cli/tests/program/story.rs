@@ -258,6 +258,41 @@ fn another_format_keeps_what_it_takes_to_restore() {
 }
 
 #[test]
+fn a_lone_split_changes_its_name_with_the_format() {
+    let bench = Bench::new();
+    let plain = bench.idx("plain", 40, 1);
+    for kind in ["images-idx3", "labels-idx1"] {
+        std::fs::remove_file(plain.join(format!("t10k-{kind}-ubyte"))).unwrap();
+    }
+    bench.key("k", "--scheme rmt --shape 28x28x1 --set noise=50");
+    bench.run("apply -k @k @plain @out.npz --format npz").succeeds();
+    let again = bench.run("apply -k @k @plain @out.npz --format npz");
+    assert!(again.succeeds().out.contains("complete already"));
+    bench.run("remove -k @k @out.npz @back.npz").succeeds();
+    let images = std::fs::read(plain.join("train-images-idx3-ubyte")).unwrap();
+    let originals: Vec<f32> = images[16..].iter().map(|v| f32::from(*v)).collect();
+    assert_eq!(values(&bench.path("back.npz")), originals);
+}
+
+#[cfg(unix)]
+#[test]
+fn odd_file_names_are_verified_too() {
+    let bench = Bench::new();
+    bench.folder("in", 3);
+    let class = std::fs::read_dir(bench.path("in"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let image = std::fs::read_dir(&class).unwrap().next().unwrap().unwrap().path();
+    std::fs::rename(image, class.join("a\\b  c.png")).unwrap();
+    bench.key("k", "--scheme aes --shape 28x28x1");
+    bench.run("apply -k @k @in @out").succeeds();
+    bench.run("verify @out").succeeds();
+}
+
+#[test]
 fn left_out_images_are_counted_over_a_resumed_run() {
     let bench = Bench::new();
     bench.folder("in", 600);

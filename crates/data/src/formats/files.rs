@@ -1,7 +1,7 @@
 //! What the container formats share: bounded reading into reused storage, durable growing files,
 //! and digests that tell one input from another.
 
-use crate::{Batch, Depth, Error, FileRecord, Plan, Result, Stored};
+use crate::{Batch, Depth, Error, FileRecord, Plan, Result, Stored, durable};
 use bytemuck::Pod;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -297,27 +297,13 @@ impl Growing {
         self.dirty = true;
         self.sync()?;
         fs::rename(&self.partial, &self.path).map_err(|e| Error::output(&self.path, e))?;
-        sync_folder_of(&self.path)?;
+        durable::sync_folder(durable::parent(&self.path))?;
         Ok(FileRecord {
             path: relative(root, &self.path),
             bytes: self.len,
             blake3: self.hasher.finalize().to_hex().to_string(),
         })
     }
-}
-
-/// Makes the names in the folder of `path` durable.
-pub(crate) fn sync_folder_of(path: &Path) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    if cfg!(unix) {
-        File::open(folder)
-            .and_then(|f| f.sync_all())
-            .map_err(|e| Error::output(folder, e))?;
-    }
-    Ok(())
 }
 
 /// `path` below `root`, `/`-separated; its file name where it is `root` itself.

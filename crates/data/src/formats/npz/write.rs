@@ -172,7 +172,7 @@ impl Sink for NpzSink {
         close(out).map_err(|e| Error::output(&partial, e))?;
         let (bytes, blake3) = hash(&partial).map_err(|e| Error::output(&partial, e))?;
         fs::rename(&partial, &plan.root).map_err(|e| Error::output(&plan.root, e))?;
-        files::sync_folder_of(&plan.root)?;
+        crate::durable::sync_folder(crate::durable::parent(&plan.root))?;
         let name = plan.root.file_name().unwrap_or_default();
         Ok(vec![FileRecord {
             path: name.to_string_lossy().into_owned(),
