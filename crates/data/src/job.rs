@@ -435,6 +435,7 @@ impl Run<'_> {
         if manifest.skipped == 0 && !same {
             return foreign("is a finished data set with other images".into());
         }
+        Journal::clear_finished(&self.work());
         Ok(Some(Report {
             format: self.format.name,
             written: counts(&manifest.splits),

@@ -179,6 +179,16 @@ impl Journal {
         Ok(entries)
     }
 
+    /// Deletes the journal that a run left when it was killed after its manifest was written, unless
+    /// that run is still there.
+    pub(crate) fn clear_finished(path: &Path) {
+        let unlocked = File::open(path).is_ok_and(|file| file.try_lock().is_ok());
+        if unlocked {
+            // The output is whole either way.
+            drop(std::fs::remove_file(path));
+        }
+    }
+
     /// Deletes the journal of a finished run.
     pub(crate) fn close(self) -> Result<()> {
         std::fs::remove_file(&self.path).map_err(|error| Error::output(&self.path, error))
