@@ -102,11 +102,7 @@ fn scheme(name: &'static str, scheme: &str, set: &[(&str, &str)]) -> Case {
     let plain = pixels();
     let mut out = Pixels::zeros(disguise.output().dtype, LEN);
     case(name, move || {
-        let samples = Samples {
-            salt: Salt([1; 16]),
-            ids: &ids,
-            first: 0,
-        };
+        let samples = Samples::new(Salt([1; 16]), &ids);
         disguise
             .apply(samples, &plain, out.view_mut())
             .expect("the batch fits");

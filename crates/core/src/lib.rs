@@ -16,7 +16,7 @@
 //!
 //! let plain = vec![7u8; 2 * shape.len()];
 //! let ids = SampleId::numbered("train", 0, 2);
-//! let samples = Samples { salt: Salt([0; 16]), ids: &ids, first: 0 };
+//! let samples = Samples::new(Salt([0; 16]), &ids);
 //! let mut disguised = Pixels::zeros(disguise.output().dtype, 2 * disguise.output().shape.len());
 //! disguise.apply(samples, &plain, disguised.view_mut())?;
 //!
@@ -31,6 +31,7 @@
 
 #![deny(unsafe_code)]
 
+mod bytes;
 mod error;
 mod material;
 pub mod matrix;
@@ -45,8 +46,8 @@ mod simd;
 
 pub use error::Error;
 pub use material::{Array, Material, Values};
-pub use pixels::{Affine, Dtype, Output, Pixels, PixelsMut, PixelsRef, Salt, SampleId, Samples};
+pub use pixels::{Affine, Dtype, Gallery, Output, Pixels, PixelsMut, PixelsRef, Salt, SampleId, Samples};
 pub use schedule::MasterSecret;
-pub use scheme::{Disguise, Fingerprint, Key, Scheme, SchemeInfo, Storage};
+pub use scheme::{Disguise, Fingerprint, Key, Removal, Scheme, SchemeInfo, Storage};
 pub use shape::{Grid, Shape};
 pub use shuffle::Shuffle;

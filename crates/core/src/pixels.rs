@@ -201,16 +201,70 @@ impl SampleId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Salt(pub [u8; 16]);
 
+/// Plain images that a mixing scheme blends into others: a fixed, numbered set, so that what is
+/// blended into a sample depends on key, salt and place alone.
+pub trait Gallery: Sync {
+    /// Number of private images.
+    fn len(&self) -> usize;
+
+    /// Whether there are no private images.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Pixels of a private image, (H, W, C).
+    fn image(&self, place: usize) -> &[u8];
+
+    /// Class number of a private image; `None` where there are no labels.
+    fn label(&self, place: usize) -> Option<u32>;
+
+    /// Number of public images.
+    fn public_len(&self) -> usize {
+        0
+    }
+
+    /// Pixels of a public image of the same shape.
+    fn public_image(&self, _place: usize) -> &[u8] {
+        &[]
+    }
+}
+
 /// Which samples a batch holds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Samples<'a> {
     /// The run's salt.
     pub salt: Salt,
     /// One identity per image of the batch.
     pub ids: &'a [SampleId],
-    /// Place of the first image of the batch within its data set; only explicit per-image
-    /// material (arrays with one entry per image) is indexed by it.
+    /// Number of the split that the samples are of; mixing schemes choose other partners in each.
+    pub split: u64,
+    /// Place of the first image of the batch within its split. Explicit per-image material (arrays
+    /// with one entry per image) is indexed by it, and mixing schemes choose partners by it.
     pub first: u64,
+    /// Where mixing schemes take partners from; the others ignore it.
+    pub gallery: Option<&'a dyn Gallery>,
+}
+
+impl<'a> Samples<'a> {
+    /// The first samples of the first split, without a gallery.
+    pub const fn new(salt: Salt, ids: &'a [SampleId]) -> Self {
+        Self {
+            salt,
+            ids,
+            split: 0,
+            first: 0,
+            gallery: None,
+        }
+    }
+}
+
+impl fmt::Debug for Samples<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            ids, split, first, ..
+        } = self;
+        write!(f, "Samples({} from {first} of split {split})", ids.len())
+    }
 }
 
 /// What a prepared disguise writes.

@@ -7,8 +7,9 @@
 
 use crate::{Salt, SampleId};
 use chacha20::{
-    ChaCha20, XChaCha20,
+    ChaCha20, R20, XChaCha20,
     cipher::{KeyIvInit, StreamCipher},
+    hchacha,
 };
 use hkdf::Hkdf;
 use sha2::Sha256;
@@ -100,9 +101,35 @@ pub struct ImageStreams(Zeroizing<[u8; 32]>);
 impl ImageStreams {
     /// The stream of sample `id`: XChaCha20 under the run's key, nonce = id followed by 8 zeros.
     pub fn stream(&self, id: SampleId) -> ImageStream {
+        self.numbered(id, 0)
+    }
+
+    /// The stream of encoding number `encoding` of sample `id`, which takes the last 8 bytes of the
+    /// nonce, least significant byte first.
+    pub fn numbered(&self, id: SampleId, encoding: u64) -> ImageStream {
+        ImageStream(XChaCha20::new(
+            (&*self.0).into(),
+            &Self::nonce(id, encoding).into(),
+        ))
+    }
+
+    /// As [`ImageStreams::numbered`], for sampling integers, permutations and normals.
+    pub fn sampler(&self, id: SampleId, encoding: u64) -> Stream {
+        // XChaCha20 is ChaCha20 under a derived key with the rest of the nonce.
+        let nonce = Self::nonce(id, encoding);
+        let mut first = [0; 16];
+        first.copy_from_slice(&nonce[..16]);
+        let key = hchacha::<R20>((&*self.0).into(), &first.into());
+        let mut rest = [0; 12];
+        rest[4..].copy_from_slice(&nonce[16..]);
+        Stream::new(ChaCha20::new(&key, &rest.into()))
+    }
+
+    fn nonce(id: SampleId, encoding: u64) -> [u8; 24] {
         let mut nonce = [0; 24];
         nonce[..16].copy_from_slice(&id.0);
-        ImageStream(XChaCha20::new((&*self.0).into(), &nonce.into()))
+        nonce[16..].copy_from_slice(&encoding.to_le_bytes());
+        nonce
     }
 }
 
@@ -110,6 +137,12 @@ impl ImageStreams {
 pub struct ImageStream(XChaCha20);
 
 impl ImageStream {
+    /// The next bytes of the stream.
+    pub fn fill(&mut self, bytes: &mut [u8]) {
+        bytes.fill(0);
+        self.0.apply_keystream(bytes);
+    }
+
     /// Calls `each(value, unit)` for every value in order, `unit` uniform in [0, 1) with 24 bits:
     /// the upper 24 bits of successive little-endian words of the stream, divided by 2^24.
     pub fn with_units<T>(&mut self, values: &mut [T], mut each: impl FnMut(&mut T, f32)) {
@@ -172,6 +205,17 @@ impl Stream {
     /// A uniform number in [0, 1) with 53 bits.
     pub fn unit(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
+    }
+
+    /// `count` fair bits: those of successive words, least significant first.
+    pub fn bits(&mut self, count: usize) -> Vec<bool> {
+        let mut bits = Vec::with_capacity(count);
+        while bits.len() < count {
+            let word = self.next_u64();
+            let left = (count - bits.len()).min(64);
+            bits.extend((0..left).map(|i| word >> i & 1 == 1));
+        }
+        bits
     }
 
     /// A uniform permutation of `0..len` (Fisher-Yates, from the last place down).
@@ -270,6 +314,28 @@ mod tests {
         let moment = |k: i32| draws.iter().map(|x| x.powi(k)).sum::<f64>() / 100_000.0;
         assert!(moment(1).abs() < 0.02 && (moment(2) - 1.0).abs() < 0.03);
         assert!(moment(3).abs() < 0.06 && (moment(4) - 3.0).abs() < 0.15);
+    }
+
+    #[test]
+    fn samplers_read_the_bytes_of_the_image_stream() {
+        let streams = schedule().image_streams("noise", Salt([3; 16]));
+        for encoding in [0, 7] {
+            let mut bytes = [0; 1040];
+            streams.numbered(SampleId::of("a"), encoding).fill(&mut bytes);
+            let mut sampler = streams.sampler(SampleId::of("a"), encoding);
+            for word in bytes.as_chunks::<8>().0 {
+                assert_eq!(sampler.next_u64(), u64::from_le_bytes(*word));
+            }
+        }
+    }
+
+    #[test]
+    fn bits_are_those_of_the_words() {
+        let bits = schedule().stream("bits", &[]).bits(70);
+        let mut words = schedule().stream("bits", &[]);
+        let (first, second) = (words.next_u64(), words.next_u64());
+        assert!((0..64).all(|i| bits[i] == (first >> i & 1 == 1)));
+        assert!((0..6).all(|i| bits[64 + i] == (second >> i & 1 == 1)) && bits.len() == 70);
     }
 
     #[test]

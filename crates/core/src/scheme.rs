@@ -3,7 +3,7 @@
 use crate::{
     Error, Material, Shape,
     params::{ParamSpec, Params},
-    pixels::{Output, PixelsMut, PixelsRef, Samples},
+    pixels::{Dtype, Output, PixelsMut, PixelsRef, Samples},
     schedule::{MasterSecret, Schedule},
     schemes,
 };
@@ -19,6 +19,8 @@ pub enum Storage {
     JpegTolerant,
     /// Reals: float containers exactly, 8- or 16-bit images with a stated error.
     Float,
+    /// Matrices of reals, tokens x width, that are no images: float arrays only.
+    Tokens,
 }
 
 impl fmt::Display for Storage {
@@ -27,7 +29,29 @@ impl fmt::Display for Storage {
             Self::Lossless => "lossless",
             Self::JpegTolerant => "jpeg-tolerant",
             Self::Float => "float",
+            Self::Tokens => "float matrices",
         })
+    }
+}
+
+/// What the owner gets back from [`Disguise::remove`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Removal {
+    /// Every byte, as long as the output was stored without loss.
+    Exact,
+    /// Every byte up to rounding within the scheme, by at most so many grey levels.
+    Close(u8),
+    /// Nothing, for this reason.
+    Never(&'static str),
+}
+
+impl fmt::Display for Removal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact => f.write_str("exactly"),
+            Self::Close(levels) => write!(f, "within {levels} grey levels"),
+            Self::Never(_) => f.write_str("no"),
+        }
     }
 }
 
@@ -52,10 +76,12 @@ pub struct SchemeInfo {
     pub material: &'static [&'static str],
     /// How the output may be stored.
     pub storage: Storage,
-    /// Whether the owner can take the disguise off again.
-    pub invertible: bool,
-    /// Whether something is drawn afresh for each image.
-    pub per_image: bool,
+    /// What of an image is hidden from the eye, in a few words.
+    pub hides: &'static str,
+    /// What the owner gets back when the disguise is removed.
+    pub removal: Removal,
+    /// What is drawn afresh for each image, in a few words; `none` if nothing is.
+    pub per_image: &'static str,
     /// Makes the scheme from resolved parameters.
     pub build: fn(&Params) -> Result<Box<dyn Scheme>, Error>,
     /// Completes parameters that the user left out from the shapes of explicit material.
@@ -84,6 +110,39 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     /// Remarks for the owner about this shape: padding, growth, storage.
     fn advice(&self, image: Shape) -> Vec<String>;
 
+    /// Side of the squares that must not be cut where the output is stored as JPEG; `None` if it
+    /// must not be stored so.
+    fn jpeg_block(&self) -> Option<usize> {
+        None
+    }
+
+    /// Whether samples are blended with others, so that they need a [`crate::Gallery`] and their
+    /// labels become soft.
+    fn mixes(&self) -> bool {
+        false
+    }
+
+    /// Whether public images are blended in as well.
+    fn mixes_public(&self) -> bool {
+        false
+    }
+
+    /// Disguised images made from each plain one, which follow each other in the output.
+    fn encodings(&self) -> usize {
+        1
+    }
+
+    /// Images that are disguised together because their values depend on each other: batches must
+    /// start at multiples of this number.
+    fn together(&self) -> usize {
+        1
+    }
+
+    /// Whether plain images may also be floats in 0..=1 ([`Disguise::apply_floats`]).
+    fn takes_floats(&self) -> bool {
+        false
+    }
+
     /// Derives the material, or takes it from `material`, for images of this shape.
     fn prepare(
         &self,
@@ -107,8 +166,37 @@ pub trait Disguise: Send + Sync {
     /// Disguises a batch of plain images, `samples.ids.len()` of them, in parallel.
     ///
     /// `plain` holds count * `input().len()` bytes, `disguised` room for count *
-    /// `output().shape.len()` values of `output().dtype`.
+    /// [`Scheme::encodings`] * `output().shape.len()` values of `output().dtype`.
     fn apply(&self, samples: Samples<'_>, plain: &[u8], disguised: PixelsMut<'_>) -> Result<(), Error>;
+
+    /// As [`Disguise::apply`] for plain images of floats in 0..=1 (byte v counts as v / 255), for
+    /// schemes that take them.
+    fn apply_floats(
+        &self,
+        _samples: Samples<'_>,
+        _plain: &[f32],
+        _disguised: PixelsMut<'_>,
+    ) -> Result<(), Error> {
+        Err(Error::Dtype {
+            expected: Dtype::U8,
+            found: Dtype::F32,
+        })
+    }
+
+    /// The soft labels of a mixing scheme: a row of `classes` weights for each sample and encoding,
+    /// given the class number of each sample.
+    ///
+    /// # Errors
+    /// If the scheme does not mix, or the gallery has no labels.
+    fn soft_labels(
+        &self,
+        _samples: Samples<'_>,
+        _labels: &[u32],
+        _classes: usize,
+        _weights: &mut [f32],
+    ) -> Result<(), Error> {
+        Err(Error::parameter("labels", "only mixing schemes make soft labels"))
+    }
 
     /// Takes the disguise off a batch again, or says why that cannot be done.
     fn remove(&self, samples: Samples<'_>, disguised: PixelsRef<'_>, plain: &mut [u8]) -> Result<(), Error>;

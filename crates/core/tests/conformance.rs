@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use visard_core::{
-    Disguise, Key, MasterSecret, Pixels, Salt, SampleId, Samples, Shape, params::Kind, schemes,
+    Disguise, Key, MasterSecret, Pixels, Removal, Salt, SampleId, Samples, Shape, params::Kind, schemes,
 };
 
 const SALT: Salt = Salt([5; 16]);
@@ -33,22 +33,14 @@ fn image(shape: Shape, count: usize) -> Vec<u8> {
 fn apply(disguise: &dyn Disguise, ids: &[SampleId], plain: &[u8]) -> Pixels {
     let output = disguise.output();
     let mut out = Pixels::zeros(output.dtype, output.shape.len() * ids.len());
-    let samples = Samples {
-        salt: SALT,
-        ids,
-        first: 0,
-    };
+    let samples = Samples::new(SALT, ids);
     disguise.apply(samples, plain, out.view_mut()).unwrap();
     out
 }
 
 fn remove(disguise: &dyn Disguise, ids: &[SampleId], disguised: &Pixels) -> Vec<u8> {
     let mut plain = vec![0; disguise.input().len() * ids.len()];
-    let samples = Samples {
-        salt: SALT,
-        ids,
-        first: 0,
-    };
+    let samples = Samples::new(SALT, ids);
     disguise.remove(samples, disguised.view(), &mut plain).unwrap();
     plain
 }
@@ -98,7 +90,7 @@ fn for_all(mut check: impl FnMut(&'static str, &[(&str, &str)], Shape)) {
 #[test]
 fn what_is_applied_can_be_removed() {
     for_all(|scheme, set, shape| {
-        if !schemes::find(scheme).unwrap().invertible {
+        if schemes::find(scheme).unwrap().removal != Removal::Exact {
             return;
         }
         let disguise = key(scheme, set, shape, 1).disguise(shape).unwrap();
@@ -209,11 +201,7 @@ fn wrong_buffers_and_shapes_are_refused() {
         assert!(key.disguise(Shape::new(8, 8, 3)).is_err());
         let disguise = key.disguise(shape).unwrap();
         let ids = SampleId::numbered("t", 0, 1);
-        let samples = Samples {
-            salt: SALT,
-            ids: &ids,
-            first: 0,
-        };
+        let samples = Samples::new(SALT, &ids);
         let mut out = Pixels::zeros(disguise.output().dtype, 64);
         assert!(disguise.apply(samples, &[0; 63], out.view_mut()).is_err());
         out.resize(63);
@@ -250,7 +238,7 @@ proptest! {
         which in 0..schemes::ALL.len(),
     ) {
         let info = schemes::ALL[which];
-        prop_assume!(info.invertible);
+        prop_assume!(info.removal == Removal::Exact);
         let shape = Shape::new(height, width, channels);
         let params = BTreeMap::from([("block".to_string(), block.to_string())]);
         let key = Key::new(info.name, &params, Some(shape), MasterSecret::new(secret), None).unwrap();

@@ -103,11 +103,7 @@ fn explicit_material_gives_the_authors_images() {
             )
             .unwrap();
             let ids = SampleId::numbered("train", 0, answer.count);
-            let samples = Samples {
-                salt: Salt([0; 16]),
-                ids: &ids,
-                first: 0,
-            };
+            let samples = Samples::new(Salt([0; 16]), &ids);
             let disguise = key.disguise(answer.shape).unwrap();
             answer.check(&stem, &*disguise, samples, |a, b| (a - b).abs() <= tolerance);
         }
@@ -142,11 +138,7 @@ fn a_secret_gives_the_reference_images_bit_for_bit() {
             .iter()
             .map(|name| SampleId::of(text(name)))
             .collect();
-        let samples = Samples {
-            salt: Salt(hex_array(&case["salt"])),
-            ids: &ids,
-            first: 0,
-        };
+        let samples = Samples::new(Salt(hex_array(&case["salt"])), &ids);
         let disguise = key.disguise(shape).unwrap();
         answer.check(&stem, &*disguise, samples, |a, b| a.to_bits() == b.to_bits());
     }

@@ -122,9 +122,9 @@ impl<'a> Stage<'a> {
 
     fn samples<'b>(salt: Salt, batch: &'b Batch) -> Samples<'b> {
         Samples {
-            salt,
-            ids: &batch.ids,
+            split: batch.split as u64,
             first: batch.first,
+            ..Samples::new(salt, &batch.ids)
         }
     }
 

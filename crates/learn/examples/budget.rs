@@ -86,11 +86,7 @@ fn examples(o: &Options, split: &str, name: &str, count: usize) -> Result<Exampl
     let key = Key::new(scheme, &o.set, Some(shape), MasterSecret::new([42; 32]), None)?;
     let disguise = key.disguise(shape)?;
     let ids = SampleId::numbered(split, 0, count);
-    let samples = Samples {
-        salt: Salt([7; 16]),
-        ids: &ids,
-        first: 0,
-    };
+    let samples = Samples::new(Salt([7; 16]), &ids);
     let output = disguise.output();
     let mut disguised = Pixels::zeros(output.dtype, count * output.shape.len());
     disguise.apply(samples, &pixels, disguised.view_mut())?;

@@ -35,10 +35,6 @@ impl Args {
     }
 }
 
-fn yes(value: bool) -> String {
-    if value { "yes" } else { "no" }.into()
-}
-
 fn key_space(info: &SchemeInfo) -> anyhow::Result<Option<f64>> {
     let scheme = (info.build)(&Params::resolve(info.params, &Default::default())?)?;
     Ok(scheme.key_bits(SHAPE))
@@ -53,8 +49,8 @@ fn overview() -> anyhow::Result<String> {
             info.title.into(),
             info.storage.to_string(),
             bits,
-            yes(info.invertible),
-            yes(info.per_image),
+            info.removal.to_string(),
+            info.per_image.into(),
             info.paper.into(),
         ]);
     }
@@ -84,7 +80,7 @@ fn explain(info: &SchemeInfo) -> anyhow::Result<String> {
         info.summary,
         info.paper,
         info.storage,
-        yes(info.invertible),
+        info.removal,
         info.networks,
         info.broken_by,
         params_table(info.params),
@@ -99,7 +95,7 @@ fn describe(info: &SchemeInfo) -> anyhow::Result<serde_json::Value> {
     Ok(json!({
         "name": info.name, "title": info.title, "paper": info.paper, "summary": info.summary,
         "broken_by": info.broken_by, "networks": info.networks, "storage": info.storage.to_string(),
-        "removable": info.invertible, "per_image": info.per_image, "key_bits_32x32x3": key_space(info)?,
+        "removal": info.removal.to_string(), "per_image": info.per_image, "hides": info.hides, "key_bits_32x32x3": key_space(info)?,
         "material": info.material, "params": params_value(info.params),
     }))
 }

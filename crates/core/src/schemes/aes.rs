@@ -5,7 +5,7 @@
 //! Clouds", ACM TOIT 2023, doi 10.1145/3609506.
 
 use crate::{
-    Error, Grid, Material, SchemeInfo, Shape, Shuffle, Storage,
+    Error, Grid, Material, Removal, SchemeInfo, Shape, Shuffle, Storage,
     params::{Kind, ParamSpec, Params},
     pixels::{Dtype, Output, PixelsMut, PixelsRef, Samples, sized},
     schedule::Schedule,
@@ -51,8 +51,9 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
     ],
     material: &["key", "keys", "block_perm"],
     storage: Storage::Lossless,
-    invertible: true,
-    per_image: false,
+    hides: "all but which blocks are equal",
+    removal: Removal::Exact,
+    per_image: "none",
     build: |params| {
         Ok(Box::new(Aes {
             params: params.clone(),

@@ -6,7 +6,7 @@
 //! Clouds", ACM TOIT 2023, doi 10.1145/3609506.
 
 use crate::{
-    Error, Grid, Material, SchemeInfo, Shape, Shuffle, Storage, matrix,
+    Error, Grid, Material, Removal, SchemeInfo, Shape, Shuffle, Storage, matrix,
     params::{Kind, ParamSpec, Params},
     pixels::{Dtype, Output, PixelsMut, PixelsRef, SampleId, Samples, sized},
     schedule::{ImageStreams, Schedule},
@@ -65,8 +65,9 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
     ],
     material: &["R", "block_perm", "noise"],
     storage: Storage::Float,
-    invertible: true,
-    per_image: true,
+    hides: "shapes and textures; brightness and energy of each row of a block remain",
+    removal: Removal::Exact,
+    per_image: "with noise",
     build: |params| {
         Ok(Box::new(Rmt {
             params: params.clone(),

@@ -7,6 +7,50 @@
 use std::sync::LazyLock;
 
 #[cfg(target_arch = "x86_64")]
+static AVX2: LazyLock<bool> = LazyLock::new(|| std::is_x86_feature_detected!("avx2"));
+#[cfg(not(target_arch = "x86_64"))]
+static AVX2: LazyLock<bool> = LazyLock::new(|| false);
+
+#[cfg(target_arch = "x86_64")]
+static VBMI: LazyLock<bool> = LazyLock::new(|| {
+    std::is_x86_feature_detected!("avx512f")
+        && std::is_x86_feature_detected!("avx512bw")
+        && std::is_x86_feature_detected!("avx512vl")
+        && std::is_x86_feature_detected!("avx512vbmi")
+        && *AVX2
+});
+
+/// As `dispatch!`, with a first choice for processors with AVX-512 (F, BW, VL, VBMI).
+#[allow(unused_macros)]
+macro_rules! dispatch_wide {
+    ($wide:path, $fast:path, $portable:path, ($($argument:expr),*)) => {{
+        #[cfg(target_arch = "x86_64")]
+        {
+            if *VBMI {
+                // SAFETY: the processor has AVX2 and AVX-512 F, BW, VL and VBMI, all that the function asks for.
+                return unsafe { $wide($($argument),*) };
+            }
+            if *AVX2 {
+                // SAFETY: the processor has AVX2, the only feature that the function asks for.
+                return unsafe { $fast($($argument),*) };
+            }
+        }
+        $portable($($argument),*)
+    }};
+}
+
+macro_rules! dispatch {
+    ($fast:path, $portable:path, ($($argument:expr),*)) => {{
+        #[cfg(target_arch = "x86_64")]
+        if *AVX2 {
+            // SAFETY: the processor has AVX2, the only feature that the function asks for.
+            return unsafe { $fast($($argument),*) };
+        }
+        $portable($($argument),*)
+    }};
+}
+
+#[cfg(target_arch = "x86_64")]
 mod avx2;
 mod portable;
 
@@ -29,22 +73,6 @@ pub(crate) struct Gather<'a> {
     pub(crate) side: usize,
     /// Length of a row of a block.
     pub(crate) width: usize,
-}
-
-#[cfg(target_arch = "x86_64")]
-static AVX2: LazyLock<bool> = LazyLock::new(|| std::is_x86_feature_detected!("avx2"));
-#[cfg(not(target_arch = "x86_64"))]
-static AVX2: LazyLock<bool> = LazyLock::new(|| false);
-
-macro_rules! dispatch {
-    ($fast:path, $portable:path, ($($argument:expr),*)) => {{
-        #[cfg(target_arch = "x86_64")]
-        if *AVX2 {
-            // SAFETY: the processor has AVX2, the only feature that the function asks for.
-            return unsafe { $fast($($argument),*) };
-        }
-        $portable($($argument),*)
-    }};
 }
 
 /// `N` values from `at` on, if they are all there.
