@@ -42,6 +42,9 @@ pub(crate) struct ReadingArgs {
     /// Most bytes of one image file
     #[arg(long, value_name = "N", default_value_t = 1 << 30)]
     max_file_bytes: u64,
+    /// Most bytes of images held in memory for schemes that mix images
+    #[arg(long, value_name = "N", default_value_t = 8 << 30)]
+    max_gallery_bytes: u64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -64,6 +67,7 @@ impl ReadingArgs {
         };
         reading.limits.image_values = self.max_image_values;
         reading.limits.file_bytes = self.max_file_bytes;
+        reading.limits.gallery_bytes = self.max_gallery_bytes;
         reading
     }
 }

@@ -1,6 +1,6 @@
 //! The joint that every format fits: [`Source`] -> [`Batch`] -> [`Sink`].
 
-use crate::Result;
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use visard_core::{Affine, SampleId, Shape};
@@ -90,6 +90,9 @@ pub struct Meta {
     pub classes: Vec<String>,
     /// Whether samples carry labels.
     pub labelled: bool,
+    /// Weights in a row of soft labels; `None` where labels are class numbers.
+    #[serde(default)]
+    pub soft: Option<usize>,
     /// Shape of all images, where the format knows it without reading them.
     pub shape: Option<Shape>,
     /// How the pixels are stored.
@@ -121,8 +124,10 @@ pub struct Batch {
     /// Paths of the samples relative to the data set, `/`-separated, for formats whose samples have
     /// names (folders); empty for those that number them.
     pub names: Vec<PathBuf>,
-    /// Class numbers, one per image; empty where unlabelled.
+    /// Class numbers, one per image; empty where unlabelled or soft.
     pub labels: Vec<u32>,
+    /// Soft labels, a row of [`Meta::soft`] weights per image; empty where there are none.
+    pub soft: Vec<f32>,
     /// The pixels.
     pub pixels: Stored,
 }
@@ -137,6 +142,7 @@ impl Batch {
             ids: Vec::new(),
             names: Vec::new(),
             labels: Vec::new(),
+            soft: Vec::new(),
             pixels: Stored::empty(depth),
         }
     }
@@ -150,6 +156,29 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
+
+    /// Appends samples that follow these.
+    ///
+    /// # Errors
+    /// If they are of another shape or type.
+    pub(crate) fn append(&mut self, mut more: Self) -> Result<()> {
+        let mixed =
+            || Error::Usage("images of different shapes or types cannot be disguised together".into());
+        if self.shape != more.shape {
+            return Err(mixed());
+        }
+        match (&mut self.pixels, &mut more.pixels) {
+            (Stored::U8(all), Stored::U8(new)) => all.append(new),
+            (Stored::U16(all), Stored::U16(new)) => all.append(new),
+            (Stored::F32(all), Stored::F32(new)) => all.append(new),
+            _ => return Err(mixed()),
+        }
+        self.ids.append(&mut more.ids);
+        self.names.append(&mut more.names);
+        self.labels.append(&mut more.labels);
+        self.soft.append(&mut more.soft);
+        Ok(())
+    }
 }
 
 /// Bounds that every decoder keeps to, checked before memory is taken.
@@ -161,6 +190,8 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Samples of one data set.
     pub samples: u64,
+    /// Bytes of the images that are held in memory for schemes that mix images.
+    pub gallery_bytes: u64,
 }
 
 impl Default for Limits {
@@ -169,6 +200,7 @@ impl Default for Limits {
             image_values: 1 << 28,
             file_bytes: 1 << 30,
             samples: 1 << 32,
+            gallery_bytes: 8 << 30,
         }
     }
 }
@@ -198,6 +230,8 @@ pub struct Reading {
     pub skip_bad: bool,
     /// Whether 16-bit images are data to be kept as they are (disguised sets) rather than plain.
     pub disguised: bool,
+    /// Whether plain images may be floats in 0..=1.
+    pub floats: bool,
 }
 
 /// Reads a data set from its first sample to its last.
@@ -240,6 +274,8 @@ pub struct Plan {
     pub depth: Depth,
     /// Whether the pixels are noise to a compressor, so that compressing them costs time for nothing.
     pub noise: bool,
+    /// Whether the values are matrices (tokens x width) rather than pictures.
+    pub tokens: bool,
     /// Where an earlier run stopped: what its last checkpoint returned.
     pub resume: Option<serde_json::Value>,
 }
@@ -276,6 +312,8 @@ pub struct Format {
     pub create: fn(Plan) -> Result<Box<dyn Sink>>,
     /// Whether the data set is a folder (or else a single file).
     pub is_folder: bool,
+    /// Whether it can hold soft labels.
+    pub soft_labels: bool,
     /// Depths it can store; the first is how reals are stored where nobody asks: 8 bits in image
     /// formats, since every loader opens them, floats where floats are at home.
     pub depths: &'static [Depth],

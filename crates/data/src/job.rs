@@ -1,20 +1,20 @@
 //! `apply` and `remove`: whole data sets through a key, journalled and resumable.
 
 use crate::{
-    Batch, Control, Depth, Error, Fit, Format, Manifest, Meta, Plan, Reading, Result, Scale, Source, durable,
-    formats,
+    Batch, Control, Depth, Error, Fit, Format, Gallery, Manifest, Meta, Plan, Reading, Result, Scale, Source,
+    durable, formats,
     journal::{Header, Journal},
     manifest::{self, parse_salt, print_salt},
-    pipeline::{self, Flow},
+    pipeline::{self, Flow, Grouping},
     place::{check_paths, refuse_occupied},
-    stage::Stage,
+    stage::{Mix, Stage},
 };
 use serde_json::json;
 use std::{
     path::{Path, PathBuf},
     time::Instant,
 };
-use visard_core::{Affine, Dtype, Key, Salt, Shape, Storage};
+use visard_core::{Affine, Dtype, Key, Removal, Salt, Shape, Storage};
 
 /// Folder inside an output folder (or suffix of an output file) that holds a run's journal.
 const WORK: &str = ".visard-journal";
@@ -37,11 +37,26 @@ pub struct Request<'a> {
     pub depth: Option<Depth>,
     /// What to do with images of another size than the key's.
     pub fit: Fit,
+    /// What mixing schemes blend in.
+    pub mixing: Mixing<'a>,
     /// Name and version of the program, for the manifest.
     pub program: &'a str,
     /// A salt to use instead of a fresh one. Reusing a salt for other images reuses their masks,
     /// so this is for repeating a run, not for users.
     pub salt: Option<Salt>,
+}
+
+/// What a mixing scheme blends into the images of a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mixing<'a> {
+    /// A plain data set from whose training split partners are taken, for images that are to be
+    /// recognised rather than learnt from: their labels stay class numbers. Where `None`, partners
+    /// come from the training split of the input, and its labels become soft.
+    pub partners: Option<&'a Path>,
+    /// A plain data set of public images, for schemes that blend them in.
+    pub public: Option<&'a Path>,
+    /// Number of classes; the input's where `None`.
+    pub classes: Option<usize>,
 }
 
 /// What a run did.
@@ -86,11 +101,17 @@ pub fn apply(request: Request<'_>, control: Control<'_>) -> Result<Report> {
             manifest.fingerprint
         )));
     }
-    let source = (input_format.open)(request.input, request.reading)?;
+    let floats = request.key.scheme().takes_floats();
+    let reading = Reading {
+        floats,
+        ..request.reading
+    };
+    let source = (input_format.open)(request.input, reading)?;
     let format = request.format.unwrap_or(input_format);
     let depth = choose_depth(&request, format)?;
     let renumbered = format.name != input_format.name;
-    if source.meta().depth != Depth::U8 {
+    let plain = source.meta().depth;
+    if plain != Depth::U8 && !(floats && plain == Depth::F32) {
         let problem = "holds pixels of another type than bytes; convert them to 8 bits first";
         return Err(Error::input(request.input, problem));
     }
@@ -102,6 +123,7 @@ pub fn apply(request: Request<'_>, control: Control<'_>) -> Result<Report> {
         manifest: None,
         scale: None,
         renumbered,
+        gallery: None,
     }
     .go(source)
 }
@@ -113,6 +135,9 @@ pub fn remove(request: Request<'_>, control: Control<'_>) -> Result<Report> {
         return Err(Error::input(request.input, problem));
     };
     manifest.check_key(request.input, request.key)?;
+    if let Removal::Never(reason) = request.key.scheme().info().removal {
+        return Err(visard_core::Error::NotInvertible(reason.into()).into());
+    }
     let input_format = formats::find(&manifest.format)?;
     let reading = Reading {
         disguised: true,
@@ -129,6 +154,7 @@ pub fn remove(request: Request<'_>, control: Control<'_>) -> Result<Report> {
         request,
         control,
         scale,
+        gallery: None,
     }
     .go(source)
 }
@@ -153,9 +179,16 @@ fn check_counts(path: &Path, manifest: &Manifest, meta: &Meta) -> Result<()> {
 
 /// Storage of the output: what was asked for, if the scheme and the format allow it.
 fn choose_depth(request: &Request<'_>, format: &Format) -> Result<Depth> {
-    let reals = request.key.scheme().info().storage == Storage::Float;
+    let storage = request.key.scheme().info().storage;
     let name = request.key.scheme().info().name;
+    let reals = matches!(storage, Storage::Float | Storage::Tokens);
     let depth = match (request.depth, reals) {
+        (None | Some(Depth::F32), _) if storage == Storage::Tokens => Depth::F32,
+        (Some(_), _) if storage == Storage::Tokens => {
+            return Err(Error::Usage(format!(
+                "{name} writes matrices of reals: --depth is float or left out"
+            )));
+        }
         (None, false) | (Some(Depth::U8), _) => Depth::U8,
         (None, true) => format.depths[0],
         (Some(depth), true) => depth,
@@ -195,6 +228,8 @@ struct Run<'a> {
     scale: Option<Scale>,
     /// Whether images are known by their places.
     renumbered: bool,
+    /// What a mixing scheme blends in.
+    gallery: Option<Gallery>,
 }
 
 impl Run<'_> {
@@ -206,7 +241,15 @@ impl Run<'_> {
             return Ok(report);
         }
         let shape = self.output_shape(source.meta())?;
-        self.refuse_unstorable(source.meta(), shape)?;
+        let mut meta = source.meta().clone();
+        meta.depth = self.depth;
+        meta.shape = shape;
+        self.refuse_unstorable(&meta, shape)?;
+        let grouping = self.grouping();
+        meta.soft = self.mix(&meta)?;
+        for split in &mut meta.splits {
+            split.count *= grouping.encodings as u64;
+        }
         let before = Before {
             journal: self.work().exists(),
             output: self.request.output.exists(),
@@ -217,14 +260,12 @@ impl Run<'_> {
         let mut journal = opened.journal;
         let mut flow = Flow::resume(opened.state.as_ref(), source.meta().splits.len())
             .ok_or_else(|| Error::input(&self.work(), "is damaged; delete the output to start anew"))?;
-        let mut meta = source.meta().clone();
-        meta.depth = self.depth;
-        meta.shape = shape;
         let plan = Plan {
             root: self.request.output.into(),
             meta: meta.clone(),
             depth: self.depth,
             noise: self.manifest.is_none(),
+            tokens: self.manifest.is_none() && self.storage() == Storage::Tokens,
             resume: opened.state.clone(),
         };
         let mut sink = (self.format.create)(plan).inspect_err(|_| self.clear(before))?;
@@ -237,6 +278,11 @@ impl Run<'_> {
         if self.renumbered {
             stage.renumber(&flow.written);
         }
+        stage.mix(Mix {
+            gallery: self.gallery.as_ref(),
+            soft: meta.soft,
+            training: crate::load::training_split(&meta),
+        });
         let mut transform = |batch: &mut Batch, out: &mut Batch| stage.transform(batch, out);
         if let Err(error) = pipeline::run(
             &mut *source,
@@ -244,6 +290,7 @@ impl Run<'_> {
             &mut *sink,
             &mut journal,
             &mut flow,
+            grouping,
             self.control,
         ) {
             if flow.written.iter().all(|count| *count == 0) {
@@ -254,7 +301,7 @@ impl Run<'_> {
         }
         let files = sink.finish()?;
         for (split, written) in meta.splits.iter_mut().zip(&flow.written) {
-            split.count = *written;
+            split.count = *written * grouping.encodings as u64;
         }
         if self.manifest.is_none() {
             if self.renumbered {
@@ -276,6 +323,78 @@ impl Run<'_> {
             seconds: started.elapsed().as_secs_f64(),
             transforming: flow.transforming,
         })
+    }
+
+    fn storage(&self) -> Storage {
+        self.request.key.scheme().info().storage
+    }
+
+    fn grouping(&self) -> Grouping {
+        let scheme = self.request.key.scheme();
+        match self.manifest {
+            None => Grouping {
+                encodings: scheme.encodings(),
+                together: scheme.together(),
+            },
+            Some(_) => Grouping::NONE,
+        }
+    }
+
+    /// Loads what a mixing scheme blends in; the number of classes if labels become soft.
+    fn mix(&mut self, meta: &Meta) -> Result<Option<usize>> {
+        let Request {
+            key,
+            input,
+            mixing,
+            fit,
+            reading,
+            ..
+        } = self.request;
+        if self.manifest.is_some() || !key.scheme().mixes() {
+            if mixing.partners.is_some() || mixing.public.is_some() {
+                let name = key.scheme().info().name;
+                return Err(Error::Usage(format!(
+                    "{name} mixes no images with others: leave --partners and --public out"
+                )));
+            }
+            return Ok(None);
+        }
+        let Some(shape) = key.shape().or(meta.shape) else {
+            let problem = "holds images of several shapes, which cannot be mixed; make a key for one shape and say --fit";
+            return Err(Error::input(input, problem));
+        };
+        if mixing.public.is_some() && !key.scheme().mixes_public() {
+            return Err(Error::Usage(
+                "this key mixes no public images (--set cross=true makes one that does)".into(),
+            ));
+        }
+        let gallery = Gallery::load(
+            mixing.partners.unwrap_or(input),
+            mixing.public,
+            shape,
+            fit,
+            reading,
+        )?;
+        let highest = gallery.highest_label();
+        self.gallery = Some(gallery);
+        if mixing.partners.is_some() || !meta.labelled {
+            return Ok(None);
+        }
+        if !self.format.soft_labels {
+            return Err(Error::Usage(format!(
+                "{} cannot hold the soft labels of mixed images; write --format idx or npz",
+                self.format.name
+            )));
+        }
+        let least = highest.map_or(1, |label| label as usize + 1);
+        let classes = mixing.classes.unwrap_or(meta.classes.len().max(least));
+        if classes < least {
+            return Err(Error::Usage(format!(
+                "--classes {classes} is too few, there is a class {}",
+                least - 1
+            )));
+        }
+        Ok(Some(classes))
     }
 
     /// Leaves no trace of a run that wrote no image, so that the output can be used for another one.
@@ -389,7 +508,13 @@ impl Run<'_> {
             .into(),
             fingerprint: self.request.key.fingerprint().to_string(),
             format: self.format.name.into(),
-            options: json!({ "depth": self.depth, "fit": format!("{:?}", self.request.fit) }),
+            options: json!({
+                "depth": self.depth,
+                "fit": format!("{:?}", self.request.fit),
+                "mixed": self.gallery.as_ref().map(Gallery::signature),
+                "inference": self.request.mixing.partners.is_some(),
+                "classes": self.request.mixing.classes,
+            }),
             input: meta.signature.clone(),
             salt,
         }
@@ -427,10 +552,11 @@ impl Run<'_> {
                 .map(|s| (s.name.clone(), s.count))
                 .collect::<Vec<_>>()
         };
+        let encodings = self.grouping().encodings as u64;
         // Another format may call its splits otherwise.
         let same = manifest.splits.len() == meta.splits.len()
             && manifest.splits.iter().zip(&meta.splits).all(|(written, read)| {
-                written.count == read.count && (manifest.renumbered || written.name == read.name)
+                written.count == read.count * encodings && (manifest.renumbered || written.name == read.name)
             });
         if manifest.skipped == 0 && !same {
             return foreign("is a finished data set with other images".into());

@@ -6,6 +6,7 @@ mod durable;
 mod error;
 mod fit;
 pub mod formats;
+mod gallery;
 mod job;
 mod journal;
 mod load;
@@ -21,7 +22,8 @@ pub use contract::{
 };
 pub use error::{Error, Result};
 pub use fit::Fit;
-pub use job::{Report, Request, apply, remove};
+pub use gallery::Gallery;
+pub use job::{Mixing, Report, Request, apply, remove};
 pub use load::{Loaded, Opened};
 pub use manifest::{MANIFEST, Manifest};
 pub use material::read_material;

@@ -13,8 +13,10 @@ pub struct Loaded {
     pub shape: Shape,
     /// Identities, one per image.
     pub ids: Vec<SampleId>,
-    /// Class numbers, one per image; empty where unlabelled.
+    /// Class numbers, one per image; empty where unlabelled or soft.
     pub labels: Vec<u32>,
+    /// Soft labels: the number of classes, and a row of so many weights per image.
+    pub soft: Option<(usize, Vec<f32>)>,
     /// All pixels, images one after the other.
     pub pixels: Stored,
 }
@@ -55,12 +57,7 @@ impl Opened {
 
     /// Number of the split that models learn from: `train` or the first.
     pub fn training_split(&self) -> usize {
-        let names = ["train", "data"];
-        self.meta
-            .splits
-            .iter()
-            .position(|s| names.contains(&s.name.as_str()))
-            .unwrap_or(0)
+        training_split(&self.meta)
     }
 
     /// Number of the split that models are tested on, if there is one beside the training split.
@@ -69,6 +66,28 @@ impl Opened {
         names
             .iter()
             .find_map(|name| self.meta.splits.iter().position(|s| s.name == *name))
+    }
+
+    /// Consecutive images that are encodings of one plain image: 1 unless the scheme makes several.
+    pub fn encodings(&self) -> Result<usize> {
+        let Some(manifest) = &self.manifest else {
+            return Ok(1);
+        };
+        let info = visard_core::schemes::find(&manifest.scheme)?;
+        Ok((info.build)(&manifest.params)?.encodings())
+    }
+
+    /// Calls `each` with every batch of a split.
+    pub fn each(&mut self, split: usize, mut each: impl FnMut(&mut Batch) -> Result<()>) -> Result<()> {
+        self.source.seek(split, 0)?;
+        let mut batch = Batch::new(self.meta.depth);
+        loop {
+            self.source.read(&mut batch, 4096)?;
+            if batch.is_empty() {
+                return Ok(());
+            }
+            each(&mut batch)?;
+        }
     }
 
     /// Reads a split whole, at most `limit` images of it.
@@ -90,6 +109,7 @@ impl Opened {
                         shape: batch.shape,
                         ids: batch.ids.clone(),
                         labels: batch.labels.clone(),
+                        soft: self.meta.soft.map(|classes| (classes, batch.soft.clone())),
                         pixels: batch.pixels.clone(),
                     });
                 }
@@ -103,6 +123,13 @@ impl Opened {
     }
 }
 
+/// Number of the split that models learn from: `train` or the first.
+pub(crate) fn training_split(meta: &Meta) -> usize {
+    let names = ["train", "data"];
+    let found = meta.splits.iter().position(|s| names.contains(&s.name.as_str()));
+    found.unwrap_or(0)
+}
+
 impl Loaded {
     fn append(&mut self, path: &Path, batch: &Batch) -> Result<()> {
         if batch.shape != self.shape {
@@ -114,6 +141,9 @@ impl Loaded {
         }
         self.ids.extend_from_slice(&batch.ids);
         self.labels.extend_from_slice(&batch.labels);
+        if let Some((_, rows)) = &mut self.soft {
+            rows.extend_from_slice(&batch.soft);
+        }
         match (&mut self.pixels, &batch.pixels) {
             (Stored::U8(all), Stored::U8(more)) => all.extend_from_slice(more),
             (Stored::U16(all), Stored::U16(more)) => all.extend_from_slice(more),

@@ -40,6 +40,34 @@ pub struct Control<'a> {
     pub checkpoint: Duration,
 }
 
+/// How plain images and output images go together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grouping {
+    /// Output images made from each plain one.
+    pub encodings: usize,
+    /// Plain images that must come in one batch, from multiples of this number on.
+    pub together: usize,
+}
+
+impl Grouping {
+    /// One output for each image, in batches of any size.
+    pub(crate) const NONE: Self = Self {
+        encodings: 1,
+        together: 1,
+    };
+
+    /// Whether a run can go on from a checkpoint, which may fall between images that belong together.
+    fn resumes(self) -> bool {
+        self.encodings == 1 && self.together == 1
+    }
+
+    /// Images to read at once, where `images` would do.
+    fn batch(self, images: usize) -> usize {
+        let outputs = (images / self.encodings).max(1);
+        outputs.next_multiple_of(self.together)
+    }
+}
+
 /// What happened to the images of a run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Flow {
@@ -106,6 +134,7 @@ pub(crate) fn run(
     sink: &mut dyn Sink,
     journal: &mut Journal,
     flow: &mut Flow,
+    grouping: Grouping,
     control: Control<'_>,
 ) -> Result<()> {
     let total = source.meta().total();
@@ -120,7 +149,8 @@ pub(crate) fn run(
     let start = flow.places();
     let (input, stopping) = (&mut *source, &stopping);
     let (reading, transforming, writing) = std::thread::scope(|scope| {
-        let reader = scope.spawn(move || read_all(input, &start, depth, read, plain_room, stopping));
+        let reader =
+            scope.spawn(move || read_all(input, &start, (depth, grouping), read, plain_room, stopping));
         let transformer = scope.spawn(move || {
             let mut seconds = 0.0;
             for mut batch in to_transform {
@@ -137,13 +167,21 @@ pub(crate) fn run(
             drop(transformed);
             Ok(seconds)
         });
-        let writing = write_all(sink, journal, to_write, back_out, flow, total, control);
+        let writing = write_all(
+            sink,
+            journal,
+            to_write,
+            back_out,
+            flow,
+            (total, grouping),
+            control,
+        );
         if writing.is_err() {
             halt.store(true, Ordering::Relaxed);
         }
         (join(reader), join(transformer), writing)
     });
-    if writing.is_ok() && (reading.is_err() || transforming.is_err()) {
+    if grouping.resumes() && writing.is_ok() && (reading.is_err() || transforming.is_err()) {
         safeguard(sink, journal, flow)?;
     }
     // The first cause is upstream: a reader's error ends the other stages quietly.
@@ -163,7 +201,7 @@ fn join<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
 fn read_all(
     source: &mut dyn Source,
     start: &[u64],
-    depth: Depth,
+    (depth, grouping): (Depth, Grouping),
     read: SyncSender<Batch>,
     room: Receiver<Batch>,
     stopping: &(dyn Fn() -> bool + Sync),
@@ -176,15 +214,29 @@ fn read_all(
                 return Ok(());
             }
             let mut batch = room.try_recv().unwrap_or_else(|_| Batch::new(depth));
-            source.read(&mut batch, images)?;
+            source.read(&mut batch, grouping.batch(images))?;
             if batch.is_empty() {
                 break;
             }
+            complete(source, &mut batch, grouping.together)?;
             images = batch_images(batch.shape.len());
             if read.send(batch).is_err() {
                 return Ok(());
             }
         }
+    }
+    Ok(())
+}
+
+/// Reads on until the batch holds a multiple of `together` images, or the split ends.
+fn complete(source: &mut dyn Source, batch: &mut Batch, together: usize) -> Result<()> {
+    while !batch.len().is_multiple_of(together) {
+        let mut more = Batch::new(batch.pixels.depth());
+        source.read(&mut more, together - batch.len() % together)?;
+        if more.is_empty() {
+            return Ok(());
+        }
+        batch.append(more)?;
     }
     Ok(())
 }
@@ -195,24 +247,28 @@ fn write_all(
     batches: Receiver<Batch>,
     back: SyncSender<Batch>,
     flow: &mut Flow,
-    total: u64,
+    (total, grouping): (u64, Grouping),
     control: Control<'_>,
 ) -> Result<()> {
+    let encodings = grouping.encodings as u64;
     let mut last = Instant::now();
     for batch in batches {
         sink.write(&batch)?;
-        flow.written[batch.split] += batch.len() as u64;
-        flow.left_out[batch.split] = batch.first + batch.len() as u64 - flow.written[batch.split];
+        flow.written[batch.split] += batch.len() as u64 / encodings;
+        let end = (batch.first + batch.len() as u64) / encodings;
+        flow.left_out[batch.split] = end - flow.written[batch.split];
         drop(back.try_send(batch));
         let done = flow.written.iter().sum();
         (control.progress)(Progress { done, total });
-        if last.elapsed() >= control.checkpoint {
+        if grouping.resumes() && last.elapsed() >= control.checkpoint {
             safeguard(sink, journal, flow)?;
             last = Instant::now();
         }
     }
     if control.stop.load(Ordering::Relaxed) {
-        safeguard(sink, journal, flow)?;
+        if grouping.resumes() {
+            safeguard(sink, journal, flow)?;
+        }
         return Err(Error::Interrupted);
     }
     Ok(())

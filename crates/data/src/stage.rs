@@ -1,9 +1,12 @@
 //! The transformation of a run: batches through a key, with fitting and quantisation.
 
-use crate::{Batch, Depth, Error, Fit, Result, Scale, Stored, fit};
+use crate::{Batch, Depth, Error, Fit, Gallery, Result, Scale, Stored, fit};
 use rayon::prelude::*;
-use std::{collections::HashMap, path::Path};
-use visard_core::{Disguise, Dtype, Key, Pixels, PixelsRef, Salt, SampleId, Samples, Shape};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+use visard_core::{Disguise, Dtype, Key, Pixels, PixelsMut, PixelsRef, Salt, SampleId, Samples, Shape};
 
 /// The transformation of one run: prepared disguises by shape, and scratch room.
 pub(crate) struct Stage<'a> {
@@ -19,20 +22,35 @@ pub(crate) struct Stage<'a> {
     numbers: Option<Vec<u64>>,
     prepared: HashMap<Shape, Box<dyn Disguise>>,
     reals: Pixels,
+    mix: Mix<'a>,
+}
+
+/// What a mixing scheme needs besides the images of a batch.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Mix<'a> {
+    /// Where partners come from.
+    pub(crate) gallery: Option<&'a Gallery>,
+    /// Classes of the soft labels to make; labels stay class numbers where `None`.
+    pub(crate) soft: Option<usize>,
+    /// The split whose labels are mixed; those of others stay their own.
+    pub(crate) training: usize,
 }
 
 /// Disguises a batch in memory, stored as a data set of that depth and scale would be.
 ///
 /// # Errors
-/// If the images do not have the key's shape and `fit` does not say what to do about it.
+/// If the images do not have the key's shape and `fit` does not say what to do about it, or the
+/// scheme mixes images and there is no `gallery`.
 pub fn disguise_batch(
     key: &Key,
     salt: Salt,
     fit: Fit,
     (depth, scale): (Depth, Option<Scale>),
+    gallery: Option<&Gallery>,
     mut batch: Batch,
 ) -> Result<Batch> {
     let mut stage = Stage::apply_with(key, salt, fit, (depth, scale), Path::new("image"));
+    stage.mix.gallery = gallery;
     let mut out = Batch::new(depth);
     stage.transform(&mut batch, &mut out)?;
     Ok(out)
@@ -59,7 +77,13 @@ impl<'a> Stage<'a> {
             numbers: None,
             prepared: HashMap::new(),
             reals: Pixels::F32(Vec::new()),
+            mix: Mix::default(),
         }
+    }
+
+    /// Gives a mixing scheme what it needs.
+    pub(crate) fn mix(&mut self, mix: Mix<'a>) {
+        self.mix = mix;
     }
 
     /// A stage that restores what was stored with `scale` to images of `plain_shape` (their own
@@ -96,9 +120,19 @@ impl<'a> Stage<'a> {
             batch.ids = SampleId::numbered(&format!("#{}", batch.split), *next, batch.len());
             *next += batch.len() as u64;
         }
-        out.ids.clone_from(&batch.ids);
-        out.names.clone_from(&batch.names);
-        out.labels.clone_from(&batch.labels);
+        let encodings = if self.restore {
+            1
+        } else {
+            self.key.scheme().encodings()
+        };
+        out.first *= encodings as u64;
+        repeat(&batch.ids, encodings, &mut out.ids);
+        repeat(&batch.labels, encodings, &mut out.labels);
+        repeat(&batch.names, encodings, &mut out.names);
+        if encodings > 1 {
+            number(&mut out.names, encodings);
+        }
+        out.soft.clear();
         if self.restore {
             self.remove(batch, out)
         } else {
@@ -132,19 +166,36 @@ impl<'a> Stage<'a> {
         if let Some(shape) = self.key.shape() {
             fit::fit(batch, shape, self.fit, self.root)?;
         }
-        let Stored::U8(plain) = &batch.pixels else {
-            return Err(Error::input(self.root, "holds pixels that are no bytes"));
-        };
-        let (salt, scale, depth) = (self.salt, self.scale, self.depth);
+        let (salt, scale, depth, mix, root) = (self.salt, self.scale, self.depth, self.mix, self.root);
         let mut reals = std::mem::replace(&mut self.reals, Pixels::F32(Vec::new()));
         let disguise = self.disguise(batch.shape)?;
         let output = disguise.output();
-        let len = batch.len() * output.shape.len();
+        let len = out.ids.len() * output.shape.len();
         out.shape = output.shape;
-        let samples = Self::samples(salt, batch);
+        let samples = Samples {
+            gallery: mix.gallery.map(|gallery| gallery as &dyn visard_core::Gallery),
+            ..Self::samples(salt, batch)
+        };
+        let run = |pixels: PixelsMut<'_>| match &batch.pixels {
+            Stored::U8(plain) => Ok(disguise.apply(samples, plain, pixels)?),
+            Stored::F32(plain) => Ok(disguise.apply_floats(samples, plain, pixels)?),
+            Stored::U16(_) => Err(Error::input(
+                root,
+                "holds 16-bit pixels; convert them to 8 bits first",
+            )),
+        };
+        if let Some(classes) = mix.soft {
+            out.labels.clear();
+            out.soft.resize(out.ids.len() * classes, 0.0);
+            if batch.split == mix.training {
+                disguise.soft_labels(samples, &batch.labels, classes, &mut out.soft)?;
+            } else {
+                own_labels(batch, classes, root, &mut out.soft)?;
+            }
+        }
         if output.dtype == Dtype::F32 && depth != Depth::F32 {
             reals.resize(len);
-            disguise.apply(samples, plain, reals.view_mut())?;
+            run(reals.view_mut())?;
             if let (PixelsRef::F32(values), Some(scale)) = (reals.view(), scale) {
                 quantise(values, &scale, depth, &mut out.pixels);
             }
@@ -153,7 +204,7 @@ impl<'a> Stage<'a> {
         }
         let mut pixels = take(&mut out.pixels, output.dtype);
         pixels.resize(len);
-        disguise.apply(samples, plain, pixels.view_mut())?;
+        run(pixels.view_mut())?;
         out.pixels = store(pixels);
         Ok(())
     }
@@ -201,6 +252,46 @@ impl<'a> Stage<'a> {
         self.reals = reals;
         Ok(())
     }
+}
+
+/// Every value `times` times, into the room of earlier ones.
+fn repeat<T: Clone>(values: &[T], times: usize, out: &mut Vec<T>) {
+    out.clear();
+    for value in values {
+        out.extend(std::iter::repeat_n(value.clone(), times));
+    }
+}
+
+/// Tells the encodings of one image apart by their names.
+fn number(names: &mut [PathBuf], encodings: usize) {
+    for (i, name) in names.iter_mut().enumerate() {
+        let mut stem = name.file_stem().unwrap_or_default().to_os_string();
+        stem.push(format!("-{}", i % encodings));
+        if let Some(end) = name.extension() {
+            stem.push(".");
+            stem.push(end);
+        }
+        name.set_file_name(stem);
+    }
+}
+
+/// Soft labels of images whose own class alone counts: all weight on it, for each encoding.
+fn own_labels(batch: &Batch, classes: usize, root: &Path, rows: &mut [f32]) -> Result<()> {
+    rows.fill(0.0);
+    let encodings = rows.len() / classes / batch.len().max(1);
+    for (label, rows) in batch
+        .labels
+        .iter()
+        .zip(rows.chunks_exact_mut(encodings * classes))
+    {
+        let label = *label as usize;
+        if label >= classes {
+            let problem = format!("holds the class {label}, but there are {classes} classes; say --classes");
+            return Err(Error::input(root, problem));
+        }
+        rows.chunks_exact_mut(classes).for_each(|row| row[label] = 1.0);
+    }
+    Ok(())
 }
 
 /// Room of the wanted type, reused where it is there.

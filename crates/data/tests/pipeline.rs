@@ -53,6 +53,7 @@ impl Job<'_> {
         let progress =
             |p: Progress| stop.store(self.stop_after.is_some_and(|n| p.done >= n), Ordering::Relaxed);
         let request = Request {
+            mixing: Default::default(),
             input: self.input,
             output: self.output,
             key: self.key,

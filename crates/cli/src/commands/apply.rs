@@ -9,7 +9,7 @@ use crate::{
 use serde_json::json;
 use std::{path::PathBuf, process::ExitCode};
 use visard_core::Key;
-use visard_data::{Control, Fit, Report, Request};
+use visard_data::{Control, Fit, Mixing, Report, Request};
 
 /// Name and version, for manifests.
 pub(crate) const PROGRAM: &str = concat!("visard ", env!("CARGO_PKG_VERSION"));
@@ -22,7 +22,9 @@ pub(crate) const PROGRAM: &str = concat!("visard ", env!("CARGO_PKG_VERSION"));
 #[command(after_help = "Examples:
   visard apply -k owner.key fashion-mnist/ disguised/
   visard apply -k owner.key photos/ disguised/ --fit resize --depth 16
-  visard apply -k owner.key images.npz disguised.npz")]
+  visard apply -k owner.key images.npz disguised.npz
+  visard apply -k mix.key train.npz mixed.npz --public landscapes/
+  visard apply -k mix.key test.npz queries.npz --partners train.npz --public landscapes/")]
 pub(crate) struct Args {
     #[command(flatten)]
     job: JobArgs,
@@ -32,6 +34,16 @@ pub(crate) struct Args {
     /// What to do with images of another size than the key's
     #[arg(long, value_enum, default_value_t = FitArg::Error)]
     fit: FitArg,
+    /// Mixing schemes: take partners from the training images of DATA and keep labels as they are,
+    /// for images that are to be recognised
+    #[arg(long, value_name = "DATA")]
+    partners: Option<PathBuf>,
+    /// Mixing schemes with cross=true: the plain data set of public images
+    #[arg(long, value_name = "DATA")]
+    public: Option<PathBuf>,
+    /// Mixing schemes: number of classes of the soft labels [default: what the data set names]
+    #[arg(long, value_name = "N")]
+    classes: Option<usize>,
 }
 
 impl Args {
@@ -40,6 +52,11 @@ impl Args {
         let request = Request {
             depth: self.depth.map(Into::into),
             fit: self.fit.into(),
+            mixing: Mixing {
+                partners: self.partners.as_deref(),
+                public: self.public.as_deref(),
+                classes: self.classes,
+            },
             ..self.job.request(&key)?
         };
         self.job
@@ -73,6 +90,7 @@ impl JobArgs {
             format: self.writing.format()?,
             depth: None,
             fit: Fit::Error,
+            mixing: Mixing::default(),
             program: PROGRAM,
             salt: None,
         })

@@ -106,6 +106,7 @@ pub(crate) fn name_class(
             visard_keys::fresh_salt()?,
             fit,
             storage(model.info())?,
+            None,
             plain,
         )?,
     };

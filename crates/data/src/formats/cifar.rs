@@ -29,6 +29,7 @@ pub(super) static FORMAT: Format = Format {
     open: |path, reading| Ok(Box::new(Cifar::open(path, reading)?)),
     create: |plan| Ok(Box::new(write::CifarSink::create(plan)?)),
     is_folder: true,
+    soft_labels: false,
     depths: &[Depth::U8],
     refuses,
 };
@@ -254,6 +255,7 @@ impl Cifar {
             splits,
             classes,
             labelled: true,
+            soft: None,
             shape: Some(SHAPE),
             depth: Depth::U8,
             layout: serde_json::to_value(&layout).map_err(|e| Error::input(root, e))?,
@@ -374,6 +376,7 @@ impl Source for Cifar {
         (batch.split, batch.first, batch.shape) = (self.split, self.at, SHAPE);
         batch.names.clear();
         batch.labels.clear();
+        batch.soft.clear();
         batch.ids.clear();
         if batch.pixels.depth() != Depth::U8 {
             batch.pixels = Stored::empty(Depth::U8);

@@ -129,7 +129,12 @@ pub(crate) fn check_batch(batch: &Batch, plan: &Plan, shape: Option<Shape>) -> R
     if batch.pixels.len() != batch.len() * batch.shape.len() {
         return refuse("the batch's pixels do not fit its shape".into());
     }
-    if batch.labels.len() != if plan.meta.labelled { batch.len() } else { 0 } {
+    let (hard, soft) = match (plan.meta.labelled, plan.meta.soft) {
+        (false, _) => (0, 0),
+        (true, None) => (batch.len(), 0),
+        (true, Some(classes)) => (0, batch.len() * classes),
+    };
+    if (batch.labels.len(), batch.soft.len()) != (hard, soft) {
         return refuse("the batch's labels do not fit its images".into());
     }
     match shape {
@@ -138,6 +143,25 @@ pub(crate) fn check_batch(batch: &Batch, plan: &Plan, shape: Option<Shape>) -> R
             batch.shape
         )),
         _ => Ok(()),
+    }
+}
+
+/// Most classes of soft labels.
+pub(crate) const MAX_SOFT: u64 = 1 << 20;
+
+/// Soft labels from their bytes, checked to be finite and not negative.
+pub(crate) fn soft_rows(bytes: &[u8], endian: Endian, path: &Path, rows: &mut Vec<f32>) -> Result<()> {
+    rows.clear();
+    rows.extend(bytes.as_chunks::<4>().0.iter().map(|b| match endian {
+        Endian::Little => f32::from_le_bytes(*b),
+        Endian::Big => f32::from_be_bytes(*b),
+    }));
+    match rows.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
+        None => Ok(()),
+        Some(weight) => Err(Error::input(
+            path,
+            format!("soft labels must be numbers from 0 on, found {weight}"),
+        )),
     }
 }
 

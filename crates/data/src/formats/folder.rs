@@ -32,6 +32,7 @@ pub(super) static FORMAT: Format = Format {
     open: |path, reading| Ok(Box::new(Folder::open(path, reading)?)),
     create: |plan| Ok(Box::new(write::FolderSink::create(plan)?)),
     is_folder: true,
+    soft_labels: false,
     depths: &[Depth::U8, Depth::U16],
     refuses,
 };
@@ -98,6 +99,7 @@ impl Folder {
             splits: listing.splits(),
             classes: std::mem::take(&mut listing.classes),
             labelled: listing.labelled,
+            soft: None,
             shape: None,
             depth: Depth::U8,
             layout: serde_json::to_value(layout).map_err(|e| Error::input(root, e))?,
@@ -202,6 +204,7 @@ impl Source for Folder {
         batch.ids.clear();
         batch.names.clear();
         batch.labels.clear();
+        batch.soft.clear();
         match &mut batch.pixels {
             Stored::U8(v) => v.clear(),
             Stored::U16(v) => v.clear(),

@@ -24,6 +24,7 @@ pub(super) static FORMAT: Format = Format {
     open: |path, reading| Ok(Box::new(Idx::open(path, reading)?)),
     create: |plan| Ok(Box::new(write::IdxSink::create(plan)?)),
     is_folder: true,
+    soft_labels: true,
     depths: &[Depth::U8, Depth::F32],
     refuses,
 };
@@ -37,6 +38,11 @@ fn refuses(meta: &Meta, _: Shape, depth: Depth) -> Option<String> {
     }
     None
 }
+
+/// End of the name of a file of class numbers.
+const HARD_LABELS: &str = "-labels-idx1-ubyte";
+/// End of the name of a file of soft labels (N, classes).
+const SOFT_LABELS: &str = "-labels-idx2-float";
 
 /// One split's files, as the manifest keeps them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -116,6 +122,7 @@ impl Idx {
                 splits: Vec::new(),
                 classes: Vec::new(),
                 labelled: false,
+                soft: None,
                 shape: None,
                 depth: Depth::U8,
                 layout: serde_json::Value::Null,
@@ -179,9 +186,9 @@ impl Idx {
             reading.limits.image_values,
         )?);
         images.check_size()?;
-        let labels = ["", ".gz"]
-            .map(|end| folder.join(format!("{split}-labels-idx1-ubyte{end}")))
-            .into_iter()
+        let labels = [HARD_LABELS, SOFT_LABELS]
+            .iter()
+            .flat_map(|kind| ["", ".gz"].map(|end| folder.join(format!("{split}{kind}{end}"))))
             .find(|path| path.exists())
             .map(|path| labels_for(path, images.count))
             .transpose()?;
@@ -217,6 +224,13 @@ impl Idx {
             ));
         }
         self.meta.labelled = !self.labels.is_empty();
+        self.meta.soft = self.labels.first().and_then(Column::weights);
+        if let Some(other) = self.labels.iter().find(|l| l.weights() != self.meta.soft) {
+            return Err(Error::input(
+                &other.path,
+                "its labels are of another kind than the other split's",
+            ));
+        }
         let first = self.shapes[0];
         self.meta.shape = self.shapes.iter().all(|&s| s == first).then_some(first);
         let paths: Vec<_> = self
@@ -231,14 +245,17 @@ impl Idx {
     }
 }
 
-/// Opens a labels file, which must hold `count` bytes.
+/// Opens a labels file: `count` bytes, or `count` rows of floats.
 fn labels_for(path: PathBuf, count: u64) -> Result<Column> {
     let (labels, dims) = Column::open(path)?;
-    if dims.len() != 1 || labels.depth != Depth::U8 {
-        return Err(Error::input(
-            &labels.path,
-            "labels must be one dimension of bytes",
-        ));
+    match (dims.len(), labels.depth) {
+        (1, Depth::U8) => {}
+        (2, Depth::F32) if (1..=files::MAX_SOFT).contains(&dims[1]) => {}
+        _ => {
+            let problem =
+                "labels must be one dimension of bytes, or rows of floats, one weight for each class";
+            return Err(Error::input(&labels.path, problem));
+        }
     }
     if labels.count != count {
         let problem = format!("{count} labels expected, one per image; found {}", labels.count);
@@ -272,14 +289,24 @@ impl Source for Idx {
         (batch.split, batch.first, batch.shape) = (split, self.at, shape);
         batch.names.clear();
         batch.labels.clear();
+        batch.soft.clear();
         batch.ids = SampleId::numbered(name, self.at, n);
         self.images[split].take(self.at, n, |from| {
             files::read_values(from, &mut batch.pixels, depth, n * shape.len(), Endian::Big)
         })?;
         if let Some(labels) = self.labels.get_mut(split) {
             let scratch = &mut self.scratch;
-            labels.take(self.at, n, |from| files::fill(from, scratch, n))?;
-            batch.labels.extend(scratch.iter().map(|&l| u32::from(l)));
+            match self.meta.soft {
+                Some(classes) => {
+                    let len = n * classes;
+                    labels.take(self.at, n, |from| files::fill(from, scratch, 4 * len))?;
+                    files::soft_rows(scratch, Endian::Big, &labels.path, &mut batch.soft)?;
+                }
+                None => {
+                    labels.take(self.at, n, |from| files::fill(from, scratch, n))?;
+                    batch.labels.extend(scratch.iter().map(|&l| u32::from(l)));
+                }
+            }
         }
         self.at += n as u64;
         Ok(())

@@ -1,15 +1,15 @@
 //! NumPy files: `.npz` with the arrays `images` and, optionally, `labels`, or `.npy` with images.
 //!
 //! Images are (N, H, W, C). An array of three dimensions is one image (H, W, C) if its last side
-//! is 1, 3 or 4, and grey images (N, H, W) otherwise. Labels are whole numbers (N,). Arrays are
-//! streamed; nothing is unpickled.
+//! is 1, 3 or 4, and grey images or matrices (N, H, W) otherwise. Labels are whole numbers (N,) or
+//! soft, floats (N, classes). Arrays are streamed; nothing is unpickled.
 
 mod array;
 mod header;
 mod write;
 
 use super::files::{self, Endian};
-use crate::{Batch, Depth, Error, Format, Meta, Reading, Result, Source, Split};
+use crate::{Batch, Depth, Error, Format, Meta, Reading, Result, Source, Split, Stored};
 use array::{Array, Place, arrays_in, entry};
 use serde::{Deserialize, Serialize};
 use std::{fs::File, io::Read, path::Path};
@@ -26,6 +26,7 @@ pub(super) static FORMAT: Format = Format {
     open: |path, reading| Ok(Box::new(Npz::open(path, reading)?)),
     create: |plan| Ok(Box::new(write::NpzSink::create(plan)?)),
     is_folder: false,
+    soft_labels: true,
     depths: &[Depth::F32, Depth::U16, Depth::U8],
     refuses,
 };
@@ -94,6 +95,8 @@ struct Npz {
     meta: Meta,
     shape: Shape,
     images: Array,
+    /// Whether the images are of double precision.
+    wide: bool,
     labels: Option<Array>,
     at: u64,
     scratch: Vec<u8>,
@@ -109,10 +112,13 @@ impl Npz {
             );
             return Err(images.fail(&problem));
         };
-        let Some(depth) = images.header.depth() else {
+        // Double precision is only taken where floats are plain images, and narrowed.
+        let wide = reading.floats && images.header.float() == Some(8);
+        let Some(depth) = images.header.depth().or(wide.then_some(Depth::F32)) else {
             return Err(images.fail(&format!("uint8 expected, found {}", images.header.descr)));
         };
-        if !reading.disguised && depth != Depth::U8 {
+        let floats = reading.floats && depth == Depth::F32;
+        if !reading.disguised && depth != Depth::U8 && !floats {
             let problem = format!(
                 "plain images must be uint8, found {}; scale and convert them first",
                 images.header.descr
@@ -121,7 +127,8 @@ impl Npz {
         }
         files::check_count(path, count, reading.limits.samples)?;
         let shape = files::check_shape(path, sides, reading.limits.image_values)?;
-        images.divide(count, (shape.len() * files::width(depth)) as u64)?;
+        let width = if wide { 8 } else { files::width(depth) };
+        images.divide(count, (shape.len() * width) as u64)?;
         let labels = labels.map(|labels| check_labels(labels, count)).transpose()?;
         let layout = serde_json::to_value(Layout { npz: axes }).map_err(|e| Error::input(path, e))?;
         let meta = Meta {
@@ -131,6 +138,7 @@ impl Npz {
             }],
             classes: Vec::new(),
             labelled: labels.is_some(),
+            soft: labels.as_ref().and_then(soft_classes),
             shape: Some(shape),
             depth,
             layout,
@@ -140,6 +148,7 @@ impl Npz {
             meta,
             shape,
             images,
+            wide,
             labels,
             at: 0,
             scratch: Vec::new(),
@@ -177,10 +186,31 @@ fn arrays(path: &Path) -> Result<(Array, Option<Array>)> {
     Ok((Array::open(path, "images", images)?, labels))
 }
 
-/// Checks that there is one whole number per image.
+/// Weights in a row of soft labels.
+fn soft_classes(labels: &Array) -> Option<usize> {
+    match (labels.header.float(), &labels.header.shape[..]) {
+        (Some(4), [_, classes]) => usize::try_from(*classes).ok(),
+        _ => None,
+    }
+}
+
+/// Checks that there is one whole number, or one row of weights, per image.
 fn check_labels(mut labels: Array, count: u64) -> Result<Array> {
+    if let (Some(4), &[rows, classes]) = (labels.header.float(), &labels.header.shape[..]) {
+        if rows != count || !(1..=files::MAX_SOFT).contains(&classes) {
+            return Err(labels.fail(&format!(
+                "soft labels need the shape ({count}, classes), found {:?}",
+                labels.header.shape
+            )));
+        }
+        labels.divide(count, 4 * classes)?;
+        return Ok(labels);
+    }
     let Some((_, width)) = labels.header.integer() else {
-        return Err(labels.fail(&format!("whole numbers expected, found {}", labels.header.descr)));
+        return Err(labels.fail(&format!(
+            "whole numbers (N,) or float32 rows (N, classes) expected, found {}",
+            labels.header.descr
+        )));
     };
     if labels.header.shape != [count] {
         return Err(labels.fail(&format!(
@@ -224,11 +254,23 @@ impl Source for Npz {
         (batch.split, batch.first, batch.shape) = (0, self.at, shape);
         batch.names.clear();
         batch.labels.clear();
+        batch.soft.clear();
         batch.ids = SampleId::numbered(SPLIT, self.at, n);
-        self.images.take(self.at, n, |from| {
-            files::read_values(from, &mut batch.pixels, depth, n * shape.len(), Endian::Little)
+        let (wide, scratch) = (self.wide, &mut self.scratch);
+        self.images.take(self.at, n, |from| match wide {
+            false => files::read_values(from, &mut batch.pixels, depth, n * shape.len(), Endian::Little),
+            true => {
+                files::fill(from, scratch, 8 * n * shape.len())?;
+                let values = scratch.as_chunks::<8>().0.iter();
+                batch.pixels = Stored::F32(values.map(|b| f64::from_le_bytes(*b) as f32).collect());
+                Ok(())
+            }
         })?;
-        if let Some(labels) = &mut self.labels {
+        if let (Some(labels), Some(classes)) = (&mut self.labels, self.meta.soft) {
+            let scratch = &mut self.scratch;
+            labels.take(self.at, n, |from| files::fill(from, scratch, 4 * n * classes))?;
+            files::soft_rows(scratch, Endian::Little, &labels.path, &mut batch.soft)?;
+        } else if let Some(labels) = &mut self.labels {
             let (signed, width) = labels.header.integer().unwrap_or((false, 1));
             let scratch = &mut self.scratch;
             labels.take(self.at, n, |from| files::fill(from, scratch, n * width))?;

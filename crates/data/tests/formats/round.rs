@@ -257,6 +257,7 @@ fn all_depths_and_channels_survive() {
                 }],
                 classes: vec!["a".into(), "b".into()],
                 labelled: true,
+                soft: None,
                 shape: Some(shape),
                 depth,
                 layout: if is_folder {
@@ -269,6 +270,7 @@ fn all_depths_and_channels_survive() {
             assert_eq!((format.refuses)(&meta, shape, depth), None);
             let names = |i: usize| format!("{}/{i}.jpg", if i < 3 { "a" } else { "b" });
             let batch = Batch {
+                soft: vec![],
                 split: 0,
                 first: 0,
                 shape,

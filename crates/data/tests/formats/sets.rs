@@ -72,6 +72,7 @@ fn image(batch: &Batch, i: usize) -> Stored {
 
 pub(crate) fn plan(root: &Path, meta: &Meta, depth: Depth) -> Plan {
     Plan {
+        tokens: false,
         root: root.into(),
         meta: meta.clone(),
         depth,

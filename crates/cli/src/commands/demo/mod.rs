@@ -161,6 +161,7 @@ impl Args {
                     format: None,
                     depth: None,
                     fit: Fit::Error,
+                    mixing: Default::default(),
                     program: PROGRAM,
                     salt: None,
                 };
@@ -326,7 +327,8 @@ fn accuracy_under(model: &Model, key: &Key, labels: &[u32], pixels: &[u8]) -> an
         ..Batch::new(Depth::U8)
     };
     let salt = visard_keys::fresh_salt()?;
-    let disguised = visard_data::disguise_batch(key, salt, Fit::Error, (Depth::U8, Some(scale)), batch)?;
+    let disguised =
+        visard_data::disguise_batch(key, salt, Fit::Error, (Depth::U8, Some(scale)), None, batch)?;
     let examples = Examples::new(disguised.shape, disguised.pixels, Some(scale), labels.to_vec())?;
     Ok(model.evaluate(&examples, 256)?.accuracy)
 }

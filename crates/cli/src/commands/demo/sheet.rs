@@ -96,7 +96,7 @@ fn shown(key: Option<&Key>, plain: &Batch) -> anyhow::Result<(Shape, Vec<u8>)> {
             let output = fresh.disguise(plain.shape)?.output();
             let scale = (output.dtype == Dtype::F32).then(|| Affine::cover(output.range, 255));
             let salt = visard_keys::fresh_salt()?;
-            visard_data::disguise_batch(&fresh, salt, Fit::Error, (Depth::U8, scale), plain.clone())?
+            visard_data::disguise_batch(&fresh, salt, Fit::Error, (Depth::U8, scale), None, plain.clone())?
         }
     };
     match batch.pixels {

@@ -136,6 +136,11 @@ impl Column {
         Ok((column, dims))
     }
 
+    /// Floats of one sample, where it holds floats.
+    pub(super) fn weights(&self) -> Option<usize> {
+        (self.depth == Depth::F32).then_some(self.unit as usize / 4)
+    }
+
     /// Checks the size of a plain file; a compressed one shows its size only when it is read.
     pub(super) fn check_size(&self) -> Result<()> {
         if self.gz {

@@ -186,6 +186,11 @@ impl IdxSink {
         })
     }
 
+    /// Bytes of one label.
+    fn label_bytes(&self) -> usize {
+        self.plan.meta.soft.map_or(1, |classes| 4 * classes)
+    }
+
     /// Samples of one gzip member.
     fn per_member(&self, shape: Shape) -> usize {
         let image = shape.len() * files::width(self.plan.depth);
@@ -195,6 +200,17 @@ impl IdxSink {
 
 /// The files to write: those of the input, or MNIST's names where the input is of another format.
 fn pairs(plan: &Plan) -> Vec<Pair> {
+    let mut pairs = hard_pairs(plan);
+    if plan.meta.soft.is_some() {
+        for labels in pairs.iter_mut().filter_map(|pair| pair.labels.as_mut()) {
+            *labels = labels.replace(super::HARD_LABELS, super::SOFT_LABELS);
+        }
+    }
+    pairs
+}
+
+/// The files to write if labels are class numbers.
+fn hard_pairs(plan: &Plan) -> Vec<Pair> {
     let known: Option<Layout> = serde_json::from_value(plan.meta.layout.clone()).ok();
     let splits = &plan.meta.splits;
     match known {
@@ -235,7 +251,7 @@ fn safe(pair: &Pair) -> bool {
 
 impl Track {
     /// Sets the headers, once the shape is known.
-    fn start(&mut self, depth: Depth, shape: Shape) {
+    fn start(&mut self, depth: Depth, shape: Shape, soft: Option<usize>) {
         let count = self.count as u32;
         let side = |value: usize| value as u32;
         let mut dims = vec![count, side(shape.height), side(shape.width)];
@@ -244,16 +260,19 @@ impl Track {
         }
         self.images.start(depth, &dims);
         if let Some(labels) = &mut self.labels {
-            labels.start(Depth::U8, &[count]);
+            match soft {
+                Some(classes) => labels.start(Depth::F32, &[count, side(classes)]),
+                None => labels.start(Depth::U8, &[count]),
+            }
         }
     }
 
     /// Completes the last members.
-    fn flush(&mut self, image: usize, per_member: usize) -> Result<()> {
+    fn flush(&mut self, image: usize, label: usize, per_member: usize) -> Result<()> {
         if !self.flushed {
             self.images.flush(image * per_member)?;
             if let Some(labels) = &mut self.labels {
-                labels.flush(per_member)?;
+                labels.flush(label * per_member)?;
             }
             self.flushed = true;
         }
@@ -265,7 +284,7 @@ impl Sink for IdxSink {
     fn write(&mut self, batch: &Batch) -> Result<()> {
         files::check_batch(batch, &self.plan, self.shape)?;
         let shape = *self.shape.insert(batch.shape);
-        let per_member = self.per_member(shape);
+        let (per_member, label, soft) = (self.per_member(shape), self.label_bytes(), self.plan.meta.soft);
         let track = &mut self.tracks[batch.split];
         let end = batch.first + batch.len() as u64;
         if batch.first != track.written || end > track.count {
@@ -276,21 +295,24 @@ impl Sink for IdxSink {
             );
             return Err(Error::Usage(problem));
         }
-        track.start(self.plan.depth, shape);
+        track.start(self.plan.depth, shape, soft);
         let image = shape.len() * files::width(self.plan.depth);
         let bytes = files::bytes_of(&batch.pixels, Endian::Big, &mut self.scratch);
         track.images.push(bytes, image * per_member)?;
         if let Some(labels) = &mut track.labels {
-            let bytes: Vec<u8> = batch
-                .labels
-                .iter()
-                .map(|&l| files::label_byte(l, &self.plan.root))
-                .collect::<Result<_>>()?;
-            labels.push(&bytes, per_member)?;
+            let bytes: Vec<u8> = match soft {
+                Some(_) => batch.soft.iter().flat_map(|w| w.to_be_bytes()).collect(),
+                None => batch
+                    .labels
+                    .iter()
+                    .map(|&l| files::label_byte(l, &self.plan.root))
+                    .collect::<Result<_>>()?,
+            };
+            labels.push(&bytes, label * per_member)?;
         }
         track.written = end;
         if end == track.count {
-            track.flush(image, per_member)?;
+            track.flush(image, label, per_member)?;
         }
         Ok(())
     }
@@ -319,7 +341,7 @@ impl Sink for IdxSink {
 
     fn finish(mut self: Box<Self>) -> Result<Vec<FileRecord>> {
         let shape = self.shape.or(self.plan.meta.shape).unwrap_or(Shape::new(1, 1, 1));
-        let per_member = self.per_member(shape);
+        let (per_member, label, soft) = (self.per_member(shape), self.label_bytes(), self.plan.meta.soft);
         let image = shape.len() * files::width(self.plan.depth);
         let mut records = Vec::new();
         for track in &mut self.tracks {
@@ -330,8 +352,8 @@ impl Sink for IdxSink {
                 );
                 return Err(Error::Usage(problem));
             }
-            track.start(self.plan.depth, shape);
-            track.flush(image, per_member)?;
+            track.start(self.plan.depth, shape, soft);
+            track.flush(image, label, per_member)?;
         }
         for track in self.tracks {
             records.push(track.images.file.finish(&self.plan.root)?);

@@ -78,7 +78,7 @@ impl Read for Bytes {
 /// An array that is streamed.
 #[derive(Debug)]
 pub(super) struct Array {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     name: &'static str,
     place: Place,
     pub(super) header: Header,

@@ -80,6 +80,15 @@ impl Header {
         }
     }
 
+    /// Bytes of a float type.
+    pub(super) fn float(&self) -> Option<usize> {
+        match self.descr.trim_start_matches(['<', '|', '=', '>']) {
+            "f4" => Some(4),
+            "f8" => Some(8),
+            _ => None,
+        }
+    }
+
     /// Signedness and bytes of an integer type.
     pub(super) fn integer(&self) -> Option<(bool, usize)> {
         match self.descr.trim_start_matches(['<', '|', '=', '>']) {

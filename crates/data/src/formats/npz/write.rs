@@ -47,6 +47,7 @@ pub(super) struct NpzSink {
     shape: Option<Shape>,
     written: u64,
     labels: Vec<u32>,
+    soft: Vec<f32>,
     scratch: Vec<u8>,
 }
 
@@ -70,7 +71,11 @@ impl NpzSink {
         let file = File::create(&partial).map_err(|e| Error::output(&partial, e))?;
         let file = BufWriter::with_capacity(1 << 18, file);
         Ok(Self {
-            axes: layout.map_or(Axes::Nhwc, |l| l.npz),
+            axes: match layout {
+                _ if plan.tokens => Axes::Nhw,
+                Some(layout) => layout.npz,
+                None => Axes::Nhwc,
+            },
             out: if npy {
                 Out::Npy(file)
             } else {
@@ -81,6 +86,7 @@ impl NpzSink {
             shape: None,
             written: 0,
             labels: Vec::new(),
+            soft: Vec::new(),
             scratch: Vec::new(),
         })
     }
@@ -115,9 +121,17 @@ impl NpzSink {
     }
 
     fn write_labels(&mut self) -> Result<()> {
-        let labels = std::mem::take(&mut self.labels);
-        self.start("labels", "<i8", &[labels.len() as u64], 8)?;
-        let bytes: Vec<u8> = labels.iter().flat_map(|&l| i64::from(l).to_le_bytes()).collect();
+        let (labels, soft) = (std::mem::take(&mut self.labels), std::mem::take(&mut self.soft));
+        let bytes: Vec<u8> = match self.plan.meta.soft {
+            Some(classes) => {
+                self.start("labels", "<f4", &[self.written, classes as u64], 4)?;
+                soft.iter().flat_map(|w| w.to_le_bytes()).collect()
+            }
+            None => {
+                self.start("labels", "<i8", &[labels.len() as u64], 8)?;
+                labels.iter().flat_map(|&l| i64::from(l).to_le_bytes()).collect()
+            }
+        };
         self.out
             .write_all(&bytes)
             .map_err(|e| Error::output(&self.partial, e))
@@ -142,6 +156,7 @@ impl Sink for NpzSink {
             .write_all(bytes)
             .map_err(|e| Error::output(&self.partial, e))?;
         self.labels.extend_from_slice(&batch.labels);
+        self.soft.extend_from_slice(&batch.soft);
         self.written += batch.len() as u64;
         Ok(())
     }
