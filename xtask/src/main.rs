@@ -1,16 +1,23 @@
 //! Chores of the project: `cargo xtask test` runs every check that a change must pass.
 
+mod bench;
+mod schemes;
 mod throughput;
 
 use anyhow::{Context, bail};
 use std::{env, path::Path, process::Command, time::Instant};
+
+/// The folder of the project.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   test    format, lints, all tests, documentation; what CI runs
   soft    the core's tests once more on the portable AES, without AES instructions
-  bench   throughput of the schemes beside the machine's limits, as a table
+  bench   throughput of the schemes beside the machine's limits: prints the table, writes the
+          records to docs/records/schemes.json and renders them into docs/performance.md
+  schemes docs/schemes.md and its contact sheets, from the registry and the bundled photographs
   throughput SETS
           the whole program on SETS/fashion-mnist (IDX .gz), plain IDX to plain IDX: images/s and
           peak memory, once as it is and once ten times over";
@@ -19,19 +26,8 @@ fn main() -> anyhow::Result<()> {
     match env::args().nth(1).as_deref() {
         Some("test") => test(),
         Some("soft") => soft(),
-        Some("bench") => run(
-            "bench",
-            &[
-                "bench",
-                "-p",
-                "visard-core",
-                "--bench",
-                "schemes",
-                "--",
-                "--ratios",
-            ],
-            &[],
-        ),
+        Some("bench") => bench::measure(Path::new(ROOT)),
+        Some("schemes") => schemes::write(Path::new(ROOT)),
         Some("throughput") => match env::args().nth(2) {
             Some(sets) => throughput::measure(Path::new(&sets)),
             None => bail!("name the folder of the image sets"),
@@ -82,11 +78,10 @@ fn run(what: &str, arguments: &[&str], set: &[(&str, String)]) -> anyhow::Result
     println!("xtask: {what}: cargo {}", arguments.join(" "));
     let started = Instant::now();
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let mut command = Command::new(cargo);
     command
         .args(arguments)
-        .current_dir(root)
+        .current_dir(ROOT)
         .envs(set.iter().map(|(name, value)| (*name, value)));
     let status = command
         .status()

@@ -3,7 +3,7 @@
 use crate::talk::{Talk, params_table, params_value, table};
 use serde_json::json;
 use std::process::ExitCode;
-use visard_core::{SchemeInfo, Shape, params::Params, schemes};
+use visard_core::{Removal, SchemeInfo, Shape, Storage, params::Params, schemes};
 
 /// List the schemes, or explain one
 #[derive(clap::Args)]
@@ -40,15 +40,26 @@ fn key_space(info: &SchemeInfo) -> anyhow::Result<Option<f64>> {
     Ok(scheme.key_bits(SHAPE))
 }
 
+/// Type and shape of what becomes of an image of [`SHAPE`].
+fn output(info: &SchemeInfo) -> anyhow::Result<String> {
+    let scheme = (info.build)(&Params::resolve(info.params, &Default::default())?)?;
+    let output = scheme.output(SHAPE)?;
+    Ok(if output.shape == SHAPE {
+        output.dtype.to_string()
+    } else {
+        format!("{} {}", output.dtype, output.shape)
+    })
+}
+
 fn overview() -> anyhow::Result<String> {
     let mut rows = Vec::new();
     for info in schemes::ALL {
-        let bits = key_space(info)?.map_or_else(|| "continuous".into(), |bits| format!("{bits:.0} bits"));
         rows.push(vec![
             info.name.into(),
-            info.title.into(),
+            info.hides.into(),
+            output(info)?,
             info.storage.to_string(),
-            bits,
+            bits(info)?,
             info.removal.to_string(),
             info.per_image.into(),
             info.paper.into(),
@@ -56,38 +67,75 @@ fn overview() -> anyhow::Result<String> {
     }
     let head = [
         "scheme",
-        "what",
+        "hides",
+        "output*",
         "storage",
         "key space*",
         "removable",
-        "per image",
+        "fresh for each image",
         "paper",
     ];
     Ok(format!(
-        "{}\n* at the default parameters for {SHAPE}; it says nothing about attacks that do not search it.\n\
-         `visard schemes NAME` explains one, with what breaks it.",
+        "{}\n* at the default parameters for {SHAPE}; the key space says nothing about attacks that do not search \
+         it.\n`visard schemes NAME` explains one, with what breaks it.",
         table(&head, &rows)
     ))
 }
 
+fn bits(info: &SchemeInfo) -> anyhow::Result<String> {
+    Ok(key_space(info)?.map_or_else(|| "continuous".into(), |bits| format!("{bits:.0} bits")))
+}
+
 fn explain(info: &SchemeInfo) -> anyhow::Result<String> {
+    let removal = match info.removal {
+        Removal::Never(reason) => format!("no: {reason}"),
+        other => other.to_string(),
+    };
     Ok(format!(
-        "{} - {}\n\n  {}.\n\nPaper: {}\nStorage: {}\nRemovable by the owner: {}\nNetworks: {}\nWhat is known to break \
-         it: {}.\n\nParameters (--set NAME=VALUE):\n{}\nExplicit material (--material FILE.npz): {}\n\nExample:\n  \
-         visard keygen --scheme {} --shape 28x28x1 --set {}={} -o owner.key",
+        "{} - {}\n\n  {}.\n\nPaper: {}\nHides: {}\nOutput for {SHAPE}: {}\nStorage: {}\nKey space for {SHAPE}: {} (no \
+         measure of attacks that do not search it)\nFresh for each image: {}\nRemovable by the owner: {removal}\nNetworks: \
+         {}\nWhat is known to break it: {}.\n\nParameters (--set NAME=VALUE):\n{}\nExplicit material (--material \
+         FILE.npz): {}\n\nExample:\n{}",
         info.name,
         info.title,
         info.summary,
         info.paper,
+        info.hides,
+        output(info)?,
         info.storage,
-        info.removal,
+        bits(info)?,
+        info.per_image,
         info.networks,
         info.broken_by,
         params_table(info.params),
         info.material.join(", "),
-        info.name,
-        info.params[0].name,
-        info.params[0].default,
+        example(info)?,
+    ))
+}
+
+/// Commands that make a key and use it.
+fn example(info: &SchemeInfo) -> anyhow::Result<String> {
+    let scheme = (info.build)(&Params::resolve(info.params, &Default::default())?)?;
+    let set = info
+        .params
+        .first()
+        .map_or_else(String::new, |p| format!(" --set {}={}", p.name, p.default));
+    let apply = match info.storage {
+        _ if scheme.mixes() => "visard apply -k owner.key train.npz disguised.npz",
+        Storage::Tokens => "visard apply -k owner.key train/ disguised.npz --format npz",
+        _ => "visard apply -k owner.key train/ disguised/",
+    };
+    let jpeg = match scheme.jpeg_block() {
+        None => String::new(),
+        Some(_) => format!(
+            "\n  visard keygen --scheme {0} --shape 224x224x3 --set block=16 -o jpeg.key\n  visard apply -k jpeg.key photos/ \
+             disguised/ --jpeg 90",
+            info.name
+        ),
+    };
+    Ok(format!(
+        "  visard keygen --scheme {} --shape {SHAPE}{set} -o owner.key\n  {apply}{jpeg}",
+        info.name
     ))
 }
 
@@ -95,7 +143,7 @@ fn describe(info: &SchemeInfo) -> anyhow::Result<serde_json::Value> {
     Ok(json!({
         "name": info.name, "title": info.title, "paper": info.paper, "summary": info.summary,
         "broken_by": info.broken_by, "networks": info.networks, "storage": info.storage.to_string(),
-        "removal": info.removal.to_string(), "per_image": info.per_image, "hides": info.hides, "key_bits_32x32x3": key_space(info)?,
+        "removal": info.removal.to_string(), "per_image": info.per_image, "hides": info.hides, "output_32x32x3": output(info)?, "key_bits_32x32x3": key_space(info)?,
         "material": info.material, "params": params_value(info.params),
     }))
 }
