@@ -14,7 +14,16 @@ pub(crate) fn measure(root: &Path) -> anyhow::Result<()> {
     let records = root.join(RECORDS);
     fs::create_dir_all(root.join("docs/records"))?;
     let path = records.to_string_lossy().into_owned();
-    let arguments = ["bench", "-p", "visard-core", "--bench", "schemes", "--", "--json", &path];
+    let arguments = [
+        "bench",
+        "-p",
+        "visard-core",
+        "--bench",
+        "schemes",
+        "--",
+        "--json",
+        &path,
+    ];
     crate::run("bench", &arguments, &[])?;
     let document = root.join(DOCUMENT);
     let text = fs::read_to_string(&document).with_context(|| DOCUMENT)?;

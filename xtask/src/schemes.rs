@@ -84,10 +84,17 @@ fn section(text: &mut String, info: &SchemeInfo) -> anyhow::Result<()> {
     )?;
     writeln!(text, "Lines: plain; {}.\n", captions(info).join("; "))?;
     writeln!(text, "- Paper: {}", info.paper)?;
-    writeln!(text, "- Storage: {}; removable by the owner: {removal}", info.storage)?;
+    writeln!(
+        text,
+        "- Storage: {}; removable by the owner: {removal}",
+        info.storage
+    )?;
     writeln!(text, "- Networks: {}", info.networks)?;
     writeln!(text, "- What is known to break it: {}\n", info.broken_by)?;
-    writeln!(text, "| parameter | default | values | meaning |\n| --- | --- | --- | --- |")?;
+    writeln!(
+        text,
+        "| parameter | default | values | meaning |\n| --- | --- | --- | --- |"
+    )?;
     for spec in info.params {
         let ParamSpec {
             name,
@@ -165,7 +172,9 @@ fn disguised(
     let key = Key::new(info.name, set, Some(SHAPE), MasterSecret::new([7; 32]), None)?;
     let disguise = key.disguise(SHAPE)?;
     let output = disguise.output();
-    let ids: Vec<SampleId> = (0..photos.len()).map(|i| SampleId::of(&format!("photo {i}"))).collect();
+    let ids: Vec<SampleId> = (0..photos.len())
+        .map(|i| SampleId::of(&format!("photo {i}")))
+        .collect();
     let own = Photos(photos);
     let samples = Samples {
         gallery: Some(&own),
@@ -292,7 +301,11 @@ mod tests {
         );
         for info in schemes::ALL {
             let sheet = root.join(format!("docs/schemes/{}.png", info.name));
-            assert!(sheet.is_file(), "{} is missing: run cargo xtask schemes", sheet.display());
+            assert!(
+                sheet.is_file(),
+                "{} is missing: run cargo xtask schemes",
+                sheet.display()
+            );
         }
     }
 }

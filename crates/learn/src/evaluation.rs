@@ -3,6 +3,7 @@
 use crate::{Error, Examples, ModelInfo, Network, Result};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// How many classes a [`Prediction`] lists.
 const TOP: usize = 5;
@@ -10,7 +11,7 @@ const TOP: usize = 5;
 /// How well a model named labelled images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// Number of images.
+    /// Number of images; all encodings of a picture count as one.
     pub n: u64,
     /// Images named rightly.
     pub correct: u64,
@@ -56,11 +57,51 @@ pub(crate) fn argmax(values: &[f32]) -> usize {
     (0..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
 }
 
+/// Logarithm of the sum of the exponentials; not finite where a value is not.
+fn log_sum_exp(values: &[f32]) -> f64 {
+    let top = f64::from(values[argmax(values)]);
+    let sum: f64 = values.iter().map(|v| (f64::from(*v) - top).exp()).sum();
+    top + sum.ln()
+}
+
 /// Cross-entropy of one image's logits, in nats; not finite where the logits are not.
 pub(crate) fn cross_entropy(logits: &[f32], label: u32) -> f64 {
-    let top = f64::from(logits[argmax(logits)]);
-    let sum: f64 = logits.iter().map(|l| (f64::from(*l) - top).exp()).sum();
-    top + sum.ln() - f64::from(logits[label as usize])
+    log_sum_exp(logits) - f64::from(logits[label as usize])
+}
+
+/// Likewise for a weight per class: the sum of each class's cross-entropy times its weight.
+pub(crate) fn soft_cross_entropy(logits: &[f32], weights: &[f32]) -> f64 {
+    let all = log_sum_exp(logits);
+    let part = |(weight, logit): (&f32, &f32)| f64::from(*weight) * (all - f64::from(*logit));
+    weights.iter().zip(logits).map(part).sum()
+}
+
+/// Logits of pictures from those of their encodings, `classes` values each: the logarithms of the
+/// mean over `encodings` consecutive softmax outputs. A picture with one encoding keeps its logits.
+fn combine(logits: &[f32], classes: usize, encodings: usize) -> Cow<'_, [f32]> {
+    if encodings == 1 {
+        return Cow::Borrowed(logits);
+    }
+    let picture = |rows: &[f32]| {
+        let logs: Vec<f64> = (rows.chunks_exact(classes))
+            .flat_map(|row| {
+                let all = log_sum_exp(row);
+                row.iter().map(move |logit| f64::from(*logit) - all)
+            })
+            .collect();
+        // The largest of a class's logarithms goes before the sum, so that none underflows to nothing.
+        let mean = move |class: usize| {
+            let logs = || logs.iter().skip(class).step_by(classes);
+            let top = logs().copied().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = logs().map(|log| (log - top).exp()).sum();
+            (top + (sum / encodings as f64).ln()) as f32
+        };
+        (0..classes).map(mean)
+    };
+    logits
+        .chunks_exact(classes * encodings)
+        .flat_map(picture)
+        .collect()
 }
 
 impl Prediction {
@@ -108,6 +149,18 @@ pub(crate) fn logits(
     Ok(all)
 }
 
+pub(crate) fn predict(
+    network: &dyn Network,
+    info: &ModelInfo,
+    examples: &Examples,
+    batch: usize,
+) -> Result<Vec<Prediction>> {
+    let classes = info.classes.len();
+    let logits = logits(network, info, examples, batch, &mut |_, _| {})?;
+    let logits = combine(&logits, classes, examples.encodings);
+    Ok(logits.chunks_exact(classes).map(Prediction::of).collect())
+}
+
 pub(crate) fn evaluate(
     network: &dyn Network,
     info: &ModelInfo,
@@ -115,15 +168,16 @@ pub(crate) fn evaluate(
     batch: usize,
 ) -> Result<Evaluation> {
     let classes = info.classes.len();
-    examples.check_labels(classes)?;
+    let truths = examples.truths(classes)?;
     let logits = logits(network, info, examples, batch, &mut |_, _| {})?;
+    let logits = combine(&logits, classes, examples.encodings);
     let mut confusion = vec![vec![0; classes]; classes];
     let mut loss = 0.0;
-    for (logits, label) in logits.chunks_exact(classes).zip(&examples.labels) {
+    for (logits, label) in logits.chunks_exact(classes).zip(&truths) {
         confusion[*label as usize][argmax(logits)] += 1;
         loss += cross_entropy(logits, *label);
     }
-    let n = examples.len() as u64;
+    let n = truths.len() as u64;
     let correct = (0..classes).map(|c| confusion[c][c]).sum();
     let share = |value: f64| if n == 0 { 0.0 } else { value / n as f64 };
     Ok(Evaluation {
@@ -139,6 +193,10 @@ pub(crate) fn evaluate(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Normalisation, State, TrainConfig, sgd::Sgd};
+    use burn::tensor::{Gradients, Tensor};
+    use visard_core::Shape;
+    use visard_data::Stored;
 
     /// Reference: statsmodels' proportion_confint(method="wilson") gives the same to 1e-6.
     #[test]
@@ -167,5 +225,152 @@ mod tests {
         assert!((cross_entropy(&[1.0, 3.0, 2.0], 1) - 0.407_606).abs() < 1e-5);
         assert!((cross_entropy(&[1000.0, 0.0], 1) - 1000.0).abs() < 1e-5);
         assert!(!cross_entropy(&[f32::NAN, 0.0], 1).is_finite());
+    }
+
+    #[test]
+    fn soft_cross_entropy_is_the_weighted_sum() {
+        let logits = [1.0, 3.0, 2.0];
+        let sum = 0.25 * cross_entropy(&logits, 0) + 0.5 * cross_entropy(&logits, 2);
+        assert!((soft_cross_entropy(&logits, &[0.25, 0.0, 0.5]) - sum).abs() < 1e-12);
+        assert_eq!(
+            soft_cross_entropy(&logits, &[0.0, 1.0, 0.0]),
+            cross_entropy(&logits, 1)
+        );
+    }
+
+    /// Probabilities are averaged: not logits, and not votes.
+    #[test]
+    fn encodings_are_combined_by_the_mean_of_their_probabilities() {
+        let probabilities =
+            |logits: &[f32]| -> Vec<f32> { combine(logits, 2, 3).iter().map(|log| log.exp()).collect() };
+        // (0.8, 0.2), (0.4, 0.6), (0.9, 0.1), as logits with different offsets.
+        let logits = [
+            4f32.ln() + 7.0,
+            7.0,
+            2f32.ln(),
+            3f32.ln(),
+            9f32.ln() - 90.0,
+            -90.0,
+        ];
+        let mean = probabilities(&logits);
+        assert!(
+            (mean[0] - 0.7).abs() < 1e-6 && (mean[1] - 0.3).abs() < 1e-6,
+            "{mean:?}"
+        );
+        // The mean of the logits is (20 / 3, 2): class 0.
+        let one_loud = probabilities(&[20.0, 0.0, 0.0, 3.0, 0.0, 3.0]);
+        assert!(
+            (one_loud[0] - (1.0 + 2.0 * 0.047_425_87) / 3.0).abs() < 1e-5,
+            "{one_loud:?}"
+        );
+        // Two of three vote for class 1.
+        assert_eq!(argmax(&combine(&[9.0, 0.0, 0.0, 0.5, 0.0, 0.5], 2, 3)), 0);
+        // Neither large nor far logits become infinite.
+        let far = combine(&[3e38, -3e38, 3e38, -3e38], 2, 2);
+        assert!(far[0] == 0.0 && far[1] == f32::NEG_INFINITY, "{far:?}");
+        let far = combine(&[1e6, 0.0, 2e6, 0.0], 2, 2);
+        assert!(far[0].abs() < 1e-6 && (far[1] + 1e6).abs() < 1.0, "{far:?}");
+        // Pictures do not mix.
+        let two = combine(&[5.0, 0.0, 5.0, 0.0, 0.0, 5.0, 0.0, 5.0], 2, 2);
+        assert_eq!([argmax(&two[..2]), argmax(&two[2..])], [0, 1]);
+        // A single encoding keeps its logits to the bit.
+        assert!(matches!(combine(&logits, 2, 1), Cow::Borrowed(same) if same == logits));
+    }
+
+    /// A network whose logits are the values of the image, so that logits can be made by hand.
+    #[derive(Debug)]
+    struct Mirror;
+
+    impl Network for Mirror {
+        fn logits(&self, images: Tensor<4>, _: Option<&mut crate::Rng>) -> Tensor<2> {
+            images.flatten(1, 3)
+        }
+
+        fn state(&self) -> State {
+            State::new()
+        }
+
+        fn restore(&mut self, _: &State) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn step(&mut self, _: Gradients, _: &mut Sgd) {}
+
+        fn inference(&self) -> Box<dyn Network> {
+            Box::new(Self)
+        }
+    }
+
+    fn mirrored(logits: &[[f32; 3]], labels: &[u32]) -> (ModelInfo, Examples) {
+        let shape = Shape::new(1, 3, 1);
+        let normal = Normalisation {
+            mean: vec![0.0],
+            std: vec![1.0 / 255.0],
+        };
+        let names = ["a", "b", "c"].map(String::from);
+        let params = TrainConfig::new("mlp", &Default::default()).unwrap().params;
+        let pixels = Stored::F32(logits.concat());
+        let examples = Examples::new(shape, pixels, None, labels.to_vec()).unwrap();
+        (ModelInfo::new("mlp", &params, shape, &names, normal), examples)
+    }
+
+    #[test]
+    fn pictures_are_counted_once_and_judged_by_all_their_encodings() {
+        let logits = [[5.0, 0.0, 0.0], [0.0, 0.5, 0.0], [0.0, 0.0, 4.0], [3.0, 0.0, 0.0]];
+        let (info, one) = mirrored(&logits, &[0, 0, 0, 0]);
+        let apart = evaluate(&Mirror, &info, &one, 2).unwrap();
+        assert_eq!((apart.n, apart.correct), (4, 2));
+        let two = one.with_encodings(2).unwrap();
+        // Batches that part a picture change nothing.
+        for batch in [1, 2, 3, 100] {
+            let together = evaluate(&Mirror, &info, &two, batch).unwrap();
+            assert_eq!((together.n, together.correct), (2, 1));
+            assert_eq!(together.confusion, [[1, 0, 1], [0, 0, 0], [0, 0, 0]]);
+            assert_eq!(together.interval, wilson(1, 2));
+            // Probabilities of class 0: (0.986703 + 0.274069) / 2 and (0.017668 + 0.909443) / 2.
+            let loss = -(0.630_386f64.ln() + 0.463_556f64.ln()) / 2.0;
+            assert!((together.loss - loss).abs() < 1e-5, "{} {loss}", together.loss);
+        }
+        let answers = predict(&Mirror, &info, &two, 3).unwrap();
+        assert_eq!(answers.iter().map(|a| a.class).collect::<Vec<_>>(), [0, 2]);
+        assert!((answers[0].probability - 0.630_386).abs() < 1e-5);
+        let all: f32 = answers[1].top.iter().map(|t| t.1).sum();
+        assert!((all - 1.0).abs() < 1e-6);
+
+        let mut odd = two.clone();
+        odd.encodings = 3;
+        assert!(matches!(
+            predict(&Mirror, &info, &odd, 8),
+            Err(Error::Examples(_))
+        ));
+        assert!(matches!(
+            evaluate(&Mirror, &info, &odd, 8),
+            Err(Error::Examples(_))
+        ));
+        odd.encodings = 0;
+        assert!(matches!(
+            predict(&Mirror, &info, &odd, 8),
+            Err(Error::Examples(_))
+        ));
+        assert!(matches!(
+            evaluate(&Mirror, &info, &odd, 8),
+            Err(Error::Examples(_))
+        ));
+    }
+
+    #[test]
+    fn soft_labels_alone_are_judged_by_their_heaviest_class() {
+        let (info, plain) = mirrored(
+            &[[5.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0; 3]],
+            &[],
+        );
+        let weights = vec![0.4, 0.3, 0.1, 0.5, 0.2, 0.0, 0.1, 0.1, 0.2, 0.6, 0.0, 0.0];
+        let soft = plain
+            .with_soft(Some(crate::Soft { classes: 3, weights }))
+            .unwrap();
+        let apart = evaluate(&Mirror, &info, &soft, 4).unwrap();
+        assert_eq!(apart.confusion, [[2, 1, 0], [0, 0, 0], [0, 0, 1]]);
+        let together = evaluate(&Mirror, &info, &soft.with_encodings(2).unwrap(), 4).unwrap();
+        assert_eq!(together.confusion, [[1, 0, 0], [0, 0, 0], [0, 0, 1]]);
     }
 }

@@ -1,6 +1,6 @@
 //! Images and labels as stored, turned into tensors batch by batch.
 
-use crate::{Augment, Error, Result, Rng};
+use crate::{Augment, Error, Result, Rng, Soft};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -18,6 +18,13 @@ pub struct Examples {
     pub scale: Option<Affine>,
     /// N class numbers from 0, or none where the images are only to be predicted.
     pub labels: Vec<u32>,
+    /// N rows of class weights, where images are mixtures. Training learns from these even where
+    /// there are `labels`; evaluations judge by them only where there are no `labels`.
+    pub soft: Option<Soft>,
+    /// How many consecutive images are encodings of one picture, from 1; N is a multiple of it.
+    /// Training takes each as an image of its own; evaluation and prediction give one answer for
+    /// all, from the mean of their probabilities.
+    pub encodings: usize,
 }
 
 /// Mean and standard deviation of the training images, one per channel, in units of 255 grey levels.
@@ -30,19 +37,35 @@ pub struct Normalisation {
 }
 
 impl Examples {
-    /// Examples that have passed [`Examples::check`].
+    /// Examples that have passed [`Examples::check`], each the only encoding of its picture.
     pub fn new(shape: Shape, pixels: Stored, scale: Option<Affine>, labels: Vec<u32>) -> Result<Self> {
         let examples = Self {
             shape,
             pixels,
             scale,
             labels,
+            soft: None,
+            encodings: 1,
         };
         examples.check()?;
         Ok(examples)
     }
 
-    /// Number of images.
+    /// The same images with class weights to learn from, or without.
+    pub fn with_soft(mut self, soft: Option<Soft>) -> Result<Self> {
+        self.soft = soft;
+        self.check_rows()?;
+        Ok(self)
+    }
+
+    /// The same images, of which `encodings` at a time are encodings of one picture.
+    pub fn with_encodings(mut self, encodings: usize) -> Result<Self> {
+        self.encodings = encodings;
+        self.check_rows()?;
+        Ok(self)
+    }
+
+    /// Number of images, every encoding counted.
     pub fn len(&self) -> usize {
         self.pixels.len() / self.shape.len().max(1)
     }
@@ -52,21 +75,25 @@ impl Examples {
         self.len() == 0
     }
 
-    /// Refuses part images, a number of labels other than that of the images (or none), scaled
-    /// floats and values that are not finite.
+    /// Whether there is something to learn from and to judge answers by.
+    pub fn is_labelled(&self) -> bool {
+        !self.labels.is_empty() || self.soft.is_some()
+    }
+
+    /// Refuses part images, a number of labels or rows of soft labels other than that of the images
+    /// (or none), soft labels that are negative, encodings of one picture that are too few or differ
+    /// in their label, scaled floats and values that are not finite.
     pub fn check(&self) -> Result<()> {
         let bad = |problem: String| Err(Error::Examples(problem));
         let size = self.shape.check()?.len();
-        let (values, labels) = (self.pixels.len(), self.labels.len());
+        let values = self.pixels.len();
         if !values.is_multiple_of(size) {
             return bad(format!(
                 "{values} values are no whole number of images of {}",
                 self.shape
             ));
         }
-        if labels != 0 && labels != self.len() {
-            return bad(format!("{labels} labels were given for {} images", self.len()));
-        }
+        self.check_rows()?;
         if let Some(Affine { low, step, .. }) = self.scale
             && !(low.is_finite() && step.is_finite())
         {
@@ -84,24 +111,8 @@ impl Examples {
         }
     }
 
-    /// Refuses missing labels and labels that name none of `classes` classes.
-    pub fn check_labels(&self, classes: usize) -> Result<()> {
-        if self.labels.len() != self.len() {
-            return Err(Error::Examples(
-                "labels are needed here, but the images have none".into(),
-            ));
-        }
-        match self.labels.iter().position(|l| *l as usize >= classes) {
-            Some(index) => Err(Error::Label {
-                index,
-                label: self.labels[index],
-                classes,
-            }),
-            None => Ok(()),
-        }
-    }
-
-    /// The examples at places `range`, copied; places beyond the end are left out.
+    /// The examples at places `range`, copied; places beyond the end are left out. A range that
+    /// parts encodings of one picture gives examples that fail [`Examples::check`].
     pub fn slice(&self, range: Range<usize>) -> Self {
         let end = range.end.min(self.len());
         let start = range.start.min(end);
@@ -119,6 +130,8 @@ impl Examples {
                 .get(start..end)
                 .map(<[u32]>::to_vec)
                 .unwrap_or_default(),
+            soft: self.soft.as_ref().map(|soft| soft.slice(start..end)),
+            encodings: self.encodings,
         }
     }
 
@@ -203,21 +216,28 @@ impl Examples {
         match &self.pixels {
             Stored::U8(v) => drop(hasher.update(v)),
             Stored::U16(v) => v.chunks(4096).for_each(|part| {
-                hasher.update(&part.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>());
+                hasher.update(&bytes(part, |v| v.to_le_bytes()));
             }),
             Stored::F32(v) => v.chunks(4096).for_each(|part| {
-                hasher.update(&part.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>());
+                hasher.update(&bytes(part, |v| v.to_le_bytes()));
             }),
         };
-        hasher.update(
-            &self
-                .labels
-                .iter()
-                .flat_map(|l| l.to_le_bytes())
-                .collect::<Vec<_>>(),
-        );
+        hasher.update(&bytes(&self.labels, |l| l.to_le_bytes()));
+        // Checkpoints of runs without these keep their digest.
+        if let Some(soft) = &self.soft {
+            hasher.update(format!("soft labels {} {}", self.labels.len(), soft.classes).as_bytes());
+            hasher.update(&bytes(&soft.weights, |w| w.to_le_bytes()));
+        }
+        if self.encodings != 1 {
+            hasher.update(format!("encodings {}", self.encodings).as_bytes());
+        }
         hasher.finalize().to_hex().to_string()
     }
+}
+
+/// The values as bytes, one after the other.
+fn bytes<T: Copy, const N: usize>(values: &[T], of: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+    values.iter().flat_map(|v| of(*v)).collect()
 }
 
 #[cfg(test)]
@@ -301,5 +321,24 @@ mod tests {
         assert_eq!((part.len(), &part.labels[..]), (2, &[1, 2][..]));
         assert_eq!(part.pixels, Stored::U8((12..36).collect()));
         assert!(one.slice(5..9).is_empty());
+    }
+
+    #[test]
+    fn digests_tell_every_part_apart() {
+        let mut seen = std::collections::BTreeSet::new();
+        let mut fresh = |e: &Examples| assert!(seen.insert(e.digest()), "{e:?}");
+        let weights = vec![0.3, 0.5, 0.6, 0.1, 0.0, 1.0, 0.2, 0.2];
+        let plain = Examples::new(SHAPE, Stored::U8((0..48).collect()), None, vec![]).unwrap();
+        let mixtures = plain.with_soft(Some(Soft { classes: 2, weights })).unwrap();
+        fresh(&mixtures);
+        fresh(&mixtures.clone().with_soft(None).unwrap());
+        fresh(&mixtures.clone().with_encodings(2).unwrap());
+        let mut other = mixtures.clone();
+        other.soft.as_mut().unwrap().weights[7] = 0.25;
+        fresh(&other);
+        other.soft.as_mut().unwrap().classes = 4;
+        fresh(&other);
+        other.labels = vec![0; 4];
+        fresh(&other);
     }
 }

@@ -22,6 +22,10 @@
 //! # Ok::<(), visard_learn::Error>(())
 //! ```
 //!
+//! Images that mix several pictures have [`Soft`] labels, a weight per class. Where an image is
+//! encoded several times, its encodings stand one after the other and are answered together
+//! ([`Examples::encodings`]).
+//!
 //! The same seed, data and configuration give the same weights to the last bit, whether training
 //! ran through or was stopped and resumed; machines with other vector units may differ in rounding.
 //!
@@ -35,6 +39,7 @@ mod error;
 mod evaluation;
 mod examples;
 mod file;
+mod labels;
 mod model;
 mod network;
 pub mod networks;
@@ -47,6 +52,7 @@ pub use config::{Augment, Schedule, TrainConfig};
 pub use error::{Error, Result};
 pub use evaluation::{Evaluation, Prediction, wilson};
 pub use examples::{Examples, Normalisation};
+pub use labels::Soft;
 pub use model::{EpochRecord, Model, ModelInfo};
 pub use network::{Architecture, Network};
 pub use networks::NetworkInfo;

@@ -19,7 +19,8 @@ pub struct EpochRecord {
     pub epoch: usize,
     /// Mean cross-entropy over the epoch's batches, in nats, while the weights were changing.
     pub train_loss: f64,
-    /// Share of training images named rightly, likewise.
+    /// Share of training images named rightly, likewise; with soft labels the class with the largest
+    /// weight is the right one.
     pub train_accuracy: f64,
     /// Learning rate of the last step.
     pub lr: f64,
@@ -154,26 +155,31 @@ impl Model {
         self.network.as_ref()
     }
 
-    /// Logits of each image, `classes` values per image, computed `batch` images at a time.
+    /// Logits of each image, `classes` values per image, computed `batch` images at a time. Every
+    /// encoding of a picture has its own.
     pub fn logits(&self, examples: &Examples, batch: usize) -> Result<Vec<f32>> {
         evaluation::logits(self.network(), &self.info, examples, batch, &mut |_, _| {})
     }
 
-    /// Compares the model's answers with the labels.
+    /// Compares the model's answers with the labels; with soft labels alone, with the class that has
+    /// the largest weight. Where pictures have several encodings, the softmax outputs of all of
+    /// them are averaged and the picture is counted once. `batch` images are computed at a time.
     ///
     /// # Errors
-    /// [`Error::Shape`] for images of another shape, [`Error::Label`] for labels that name no class.
+    /// [`Error::Shape`] for images of another shape, [`Error::Label`] for labels that name no class,
+    /// [`Error::Examples`] for examples without labels or with encodings that do not come out even.
     pub fn evaluate(&self, examples: &Examples, batch: usize) -> Result<Evaluation> {
         evaluation::evaluate(self.network(), &self.info, examples, batch)
     }
 
-    /// The class of each image. Labels are not looked at.
+    /// The class of each picture, from the mean of the softmax outputs of its encodings. What the
+    /// labels say has no influence.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for images of another shape, [`Error::Examples`] for encodings that do not
+    /// come out even.
     pub fn predict(&self, examples: &Examples) -> Result<Vec<Prediction>> {
-        let logits = self.logits(examples, 128)?;
-        Ok(logits
-            .chunks_exact(self.info.classes.len())
-            .map(Prediction::of)
-            .collect())
+        evaluation::predict(self.network(), &self.info, examples, 128)
     }
 }
 

@@ -3,11 +3,12 @@
 use crate::{
     EpochRecord, Error, Examples, Model, ModelInfo, Network, Result, Rng, TrainConfig,
     checkpoint::{Checkpoint, Identity},
-    evaluation::{self, argmax, cross_entropy},
+    evaluation,
+    labels::Targets,
     sgd::Sgd,
     state,
 };
-use burn::tensor::{Device, Int, Tensor, TensorData, activation::log_softmax};
+use burn::tensor::{Device, TensorData};
 use std::{fmt, io::Write, ops::ControlFlow, path::Path, time::Instant};
 
 /// How far a training is, told after every batch.
@@ -50,6 +51,10 @@ impl fmt::Debug for Run<'_> {
 }
 
 /// Trains a network on `data`, whose labels number `classes`.
+///
+/// The loss is the cross-entropy, mean over the batch: minus the logarithm of the probability of the
+/// label or, with soft labels, minus the sum over classes of weight times logarithm. Accuracies
+/// while training then count the class with the largest weight.
 ///
 /// With a checkpoint file the run goes on from the last finished epoch and ends with the same
 /// weights, bit for bit, as one that was never stopped.
@@ -98,9 +103,11 @@ impl<'a> Trainer<'a> {
         classes: &[String],
     ) -> Result<Self> {
         config.check()?;
-        for examples in [Some(data), validation].into_iter().flatten() {
-            examples.check()?;
-            examples.check_labels(classes.len())?;
+        data.check()?;
+        data.check_labels(classes.len())?;
+        if let Some(validation) = validation {
+            validation.check()?;
+            validation.truths(classes.len())?;
         }
         if data.len() < 2 {
             return Err(Error::Examples("training takes at least 2 images".into()));
@@ -219,15 +226,13 @@ impl<'a> Trainer<'a> {
         let images = self
             .data
             .batch(places, &self.info.normalisation, augment, &self.device);
-        let labels: Vec<u32> = places.iter().map(|p| self.data.labels[*p]).collect();
+        let targets = Targets::of(&self.data.labels, self.data.soft.as_ref(), places);
         let logits = self.network.logits(images, Some(noise));
-        tally.add(logits.clone().inner().into_data(), &labels);
+        tally.add(logits.clone().inner().into_data(), &targets);
         if !tally.loss.is_finite() {
             return;
         }
-        let labels: Vec<i32> = labels.iter().map(|l| *l as i32).collect();
-        let labels = Tensor::<2, Int>::from_data(TensorData::new(labels, [places.len(), 1]), &self.device);
-        let loss = log_softmax(logits, 1).gather(1, labels).mean().neg();
+        let loss = targets.loss(logits, &self.device);
         self.network.step(loss.backward(), &mut self.sgd);
     }
 
@@ -255,16 +260,17 @@ fn figure(value: f64) -> f64 {
 
 impl Tally {
     /// Counts a batch; the loss becomes infinite where the logits cannot be used.
-    fn add(&mut self, logits: TensorData, labels: &[u32]) {
+    fn add(&mut self, logits: TensorData, targets: &Targets) {
         let Ok(values) = logits.as_slice::<f32>() else {
             self.loss = f64::INFINITY;
             return;
         };
-        for (logits, label) in values.chunks_exact(values.len() / labels.len()).zip(labels) {
-            self.loss += cross_entropy(logits, *label);
-            self.correct += usize::from(argmax(logits) == *label as usize);
+        for (place, logits) in values.chunks_exact(values.len() / targets.len()).enumerate() {
+            let (loss, right) = targets.judge(place, logits);
+            self.loss += loss;
+            self.correct += usize::from(right);
         }
-        self.images += labels.len();
+        self.images += targets.len();
     }
 }
 

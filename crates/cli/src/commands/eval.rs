@@ -1,6 +1,6 @@
 //! `visard eval`.
 
-use super::train::examples;
+use super::train::{examples, load};
 use crate::{
     failure::{Mismatch, Usage},
     options::ReadingArgs,
@@ -43,10 +43,10 @@ impl Args {
             self.check_key(model.info(), data.manifest.as_ref())?;
         }
         let split = self.split(&data)?;
-        let loaded = data.load(&self.data, split, self.limit.unwrap_or(usize::MAX))?;
+        let loaded = load(&mut data, &self.data, split, self.limit)?;
         let name = loaded.name.clone();
-        let examples = examples(loaded, data.scale())?;
-        if examples.labels.is_empty() {
+        let examples = examples(loaded, &data)?;
+        if !examples.is_labelled() {
             return Err(visard_data::Error::input(&self.data, "has no labels to test against").into());
         }
         let evaluation = model.evaluate(&examples, 256)?;

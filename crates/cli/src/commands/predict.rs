@@ -13,7 +13,7 @@ use std::{
     process::ExitCode,
 };
 use visard_core::{Key, SampleId};
-use visard_data::{Batch, Depth, Fit, Reading, Scale, Stored};
+use visard_data::{Batch, Depth, Fit, Gallery, Reading, Scale, Stored};
 use visard_learn::{Examples, Model, ModelInfo, Prediction};
 
 /// Disguise images, let a model name their class
@@ -33,6 +33,12 @@ pub(crate) struct Args {
     /// What to do with images of another size than the key's
     #[arg(long, value_enum, default_value_t = FitArg::Error)]
     fit: FitArg,
+    /// Mixing schemes: the plain data set whose training images are blended in
+    #[arg(long, value_name = "DATA")]
+    partners: Option<PathBuf>,
+    /// Mixing schemes with cross=true: the plain data set of public images
+    #[arg(long, value_name = "DATA")]
+    public: Option<PathBuf>,
     #[command(flatten)]
     reading: ReadingArgs,
 }
@@ -53,9 +59,10 @@ impl Args {
                 Some(key)
             }
         };
+        let gallery = key.as_ref().map(|key| self.gallery(key)).transpose()?.flatten();
         for path in &self.images {
             let batch = read_image(path, &self.reading.reading())?;
-            let prediction = name_class(&model, key.as_ref(), batch, self.fit.into())?;
+            let prediction = name_class(&model, key.as_ref(), batch, self.fit.into(), gallery.as_ref())?;
             let info = model.info();
             let class = &info.classes[prediction.class as usize];
             talk.result(
@@ -65,6 +72,32 @@ impl Args {
             )?;
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Args {
+    /// What the key's scheme blends in, if it does.
+    fn gallery(&self, key: &Key) -> anyhow::Result<Option<Gallery>> {
+        if !key.scheme().mixes() {
+            return Ok(None);
+        }
+        let Some(partners) = &self.partners else {
+            return Err(
+                Usage("this key mixes images: say --partners with the plain training images".into()).into(),
+            );
+        };
+        let shape = key
+            .shape()
+            .context("a key that mixes images needs a shape of its own to predict with")?;
+        let public = self.public.as_deref();
+        let fit = self.fit.into();
+        Ok(Some(Gallery::load(
+            partners,
+            public,
+            shape,
+            fit,
+            self.reading.reading(),
+        )?))
     }
 }
 
@@ -98,6 +131,7 @@ pub(crate) fn name_class(
     key: Option<&Key>,
     plain: Batch,
     fit: Fit,
+    gallery: Option<&Gallery>,
 ) -> anyhow::Result<Prediction> {
     let batch = match key {
         None => plain,
@@ -106,14 +140,15 @@ pub(crate) fn name_class(
             visard_keys::fresh_salt()?,
             fit,
             storage(model.info())?,
-            None,
+            gallery,
             plain,
         )?,
     };
     let scale = storage(model.info())?
         .1
         .filter(|_| !matches!(batch.pixels, Stored::F32(_)));
-    let examples = Examples::new(batch.shape, batch.pixels, scale, Vec::new())?;
+    let encodings = batch.ids.len();
+    let examples = Examples::new(batch.shape, batch.pixels, scale, Vec::new())?.with_encodings(encodings)?;
     let predictions = model.predict(&examples)?;
     predictions.into_iter().next().context("the model gave no answer")
 }

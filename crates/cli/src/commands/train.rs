@@ -17,7 +17,7 @@ use std::{
     sync::atomic::Ordering,
 };
 use visard_data::{Loaded, Manifest, Opened};
-use visard_learn::{Examples, Model, Run, TrainConfig};
+use visard_learn::{Examples, Model, Run, Soft, TrainConfig};
 
 /// Train a network on a data set, plain or disguised
 ///
@@ -83,10 +83,10 @@ impl Args {
         let reading = self.reading.reading();
         let mut data = Opened::open(&self.data, reading)?;
         let split = data.training_split();
-        let train = data.load(&self.data, split, self.limit.unwrap_or(usize::MAX))?;
+        let train = load(&mut data, &self.data, split, self.limit)?;
         let validation = self.validation(&mut data)?;
         let classes = classes(&self.data, &data.meta.classes, &train)?;
-        let train = examples(train, data.scale())?;
+        let train = examples(train, &data)?;
         let metrics_path = beside(&self.output, "metrics.jsonl");
         let mut metrics = OpenOptions::new()
             .create(true)
@@ -119,19 +119,18 @@ impl Args {
     }
 
     fn validation(&self, data: &mut Opened) -> anyhow::Result<Option<Examples>> {
-        let limit = self.val_limit.unwrap_or(usize::MAX);
         if let Some(path) = &self.val {
             let mut other = Opened::open(path, self.reading.reading())?;
             same_disguise(data.manifest.as_ref(), other.manifest.as_ref(), path)?;
             let split = other.test_split().unwrap_or(0);
-            let loaded = other.load(path, split, limit)?;
-            return Ok(Some(examples(loaded, other.scale())?));
+            let loaded = load(&mut other, path, split, self.val_limit)?;
+            return Ok(Some(examples(loaded, &other)?));
         }
         let Some(split) = data.test_split().filter(|split| *split != data.training_split()) else {
             return Ok(None);
         };
-        let loaded = data.load(&self.data, split, limit)?;
-        Ok(Some(examples(loaded, data.scale())?))
+        let loaded = load(data, &self.data, split, self.val_limit)?;
+        Ok(Some(examples(loaded, data)?))
     }
 
     fn report(&self, model: &Model, talk: &Talk) -> anyhow::Result<ExitCode> {
@@ -207,13 +206,40 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// A loaded split as examples.
-pub(crate) fn examples(loaded: Loaded, scale: Option<visard_data::Scale>) -> anyhow::Result<Examples> {
-    Ok(Examples::new(loaded.shape, loaded.pixels, scale, loaded.labels)?)
+/// At most `limit` images of a split, each with all its encodings.
+pub(crate) fn load(
+    data: &mut Opened,
+    path: &Path,
+    split: usize,
+    limit: Option<usize>,
+) -> visard_data::Result<Loaded> {
+    let rows = match limit {
+        Some(images) => images.saturating_mul(data.encodings()?),
+        None => usize::MAX,
+    };
+    data.load(path, split, rows)
+}
+
+/// A split of `data` as examples.
+pub(crate) fn examples(loaded: Loaded, data: &Opened) -> anyhow::Result<Examples> {
+    let soft = loaded.soft.map(|(classes, weights)| Soft { classes, weights });
+    Ok(
+        Examples::new(loaded.shape, loaded.pixels, data.scale(), loaded.labels)?
+            .with_soft(soft)?
+            .with_encodings(data.encodings()?)?,
+    )
 }
 
 /// Names of the classes; numbers where the format has no names.
 pub(crate) fn classes(path: &Path, names: &[String], train: &Loaded) -> anyhow::Result<Vec<String>> {
+    if let Some((classes, _)) = train.soft {
+        let numbers = || (0..classes).map(|label| label.to_string()).collect();
+        return Ok(if names.len() == classes {
+            names.to_vec()
+        } else {
+            numbers()
+        });
+    }
     let Some(highest) = train.labels.iter().max() else {
         return Err(visard_data::Error::input(path, "has no labels to learn from").into());
     };

@@ -11,9 +11,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use limits::{Case, Images, case};
 use rayon::ThreadPool;
 use std::{collections::BTreeMap, hint::black_box, time::Instant};
-use visard_core::{
-    Gallery, Key, MasterSecret, Pixels, Salt, SampleId, Samples, SchemeInfo, Shape, schemes,
-};
+use visard_core::{Gallery, Key, MasterSecret, Pixels, Salt, SampleId, Samples, SchemeInfo, Shape, schemes};
 
 /// The two batches.
 const BATCHES: [Images; 2] = [
@@ -100,7 +98,11 @@ impl Row {
 
     /// The scheme at work on the batch.
     fn case(&self, images: Images) -> Case {
-        let params: BTreeMap<String, String> = self.set.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        let params: BTreeMap<String, String> = self
+            .set
+            .iter()
+            .map(|(k, v)| (k.to_string(), v.to_string()))
+            .collect();
         let secret = MasterSecret::new([9; 32]);
         let key = Key::new(self.scheme, &params, Some(images.shape), secret, None).expect("a key");
         let disguise = key.disguise(images.shape).expect("a disguise");

@@ -192,8 +192,9 @@ impl Args {
         let (train_split, test_split) = (data.training_split(), data.test_split().context("no test split")?);
         let loaded = data.load(path, train_split, self.limit.unwrap_or(usize::MAX))?;
         let classes: Vec<String> = bundle::CLASSES.iter().map(|name| name.to_string()).collect();
-        let train = train::examples(loaded, data.scale())?;
-        let test = train::examples(data.load(path, test_split, usize::MAX)?, data.scale())?;
+        let train = train::examples(loaded, &data)?;
+        let test = data.load(path, test_split, usize::MAX)?;
+        let test = train::examples(test, &data)?;
         let set = [("front", "block"), ("dropout", "0.4")];
         let mut config = TrainConfig::new(
             "cnn",
@@ -241,7 +242,7 @@ impl Args {
         sheet::save_image(&picture, SHAPE, &pixels[..SHAPE.len()])?;
         let batch = super::predict::read_image(&picture, &Reading::default())?;
         let answer = |key: &Key| -> anyhow::Result<String> {
-            let prediction = name_class(model, Some(key), batch.clone(), Fit::Error)?;
+            let prediction = name_class(model, Some(key), batch.clone(), Fit::Error, None)?;
             let class = bundle::CLASSES[prediction.class as usize];
             Ok(format!("{class} ({:.0} %)", 100.0 * prediction.probability))
         };
