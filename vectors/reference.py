@@ -4,6 +4,11 @@
     python3 vectors/reference.py            checks itself, then rewrites schedule.json and derived/
     python3 vectors/reference.py --check    checks itself and that the files are up to date
 
+The schemes are here (rmt, aes) and in reference_blocks.py, reference_etc.py, reference_instahide.py
+and reference_neuracrypt.py; reference_schemes.py lists them. Each is two functions: one derives the
+material under the names of SPEC.md 7, flat and row-major, the other disguises images with material,
+which may as well be explicit. authors.py gives it the material of the authors' cases.
+
 It is slow and short on purpose. Python's floats are IEEE doubles that are never fused or
 reordered; 32-bit arithmetic is done in doubles and rounded after every operation, which gives
 the same bits because a double has more than twice as many digits (SPEC.md 1).
@@ -11,81 +16,15 @@ the same bits because a double has more than twice as many digits (SPEC.md 1).
 
 import decimal
 import hashlib
-import hmac
 import math
 import struct
 import sys
 
+sys.dont_write_bytecode = True
+
+import reference_ciphers as ciphers  # noqa: E402
+
 DOMAIN = b"visard key schedule v1"
-MASK32 = 0xFFFFFFFF
-
-
-# --- SPEC.md 2.2: HKDF-SHA-256 (RFC 5869) -------------------------------------------------------
-
-
-def hkdf_extract(salt, secret):
-    return hmac.new(salt, secret, hashlib.sha256).digest()
-
-
-def hkdf_expand(key, info, length):
-    out, block, counter = b"", b"", 1
-    while len(out) < length:
-        block = hmac.new(key, block + info + bytes([counter]), hashlib.sha256).digest()
-        out, counter = out + block, counter + 1
-    return out[:length]
-
-
-# --- SPEC.md 2.3: ChaCha20 (RFC 8439) and XChaCha20 (draft-irtf-cfrg-xchacha-03) ----------------
-
-
-def rotate(word, bits):
-    return (word << bits | word >> (32 - bits)) & MASK32
-
-
-def quarter(x, a, b, c, d):
-    x[a] = (x[a] + x[b]) & MASK32
-    x[d] = rotate(x[d] ^ x[a], 16)
-    x[c] = (x[c] + x[d]) & MASK32
-    x[b] = rotate(x[b] ^ x[c], 12)
-    x[a] = (x[a] + x[b]) & MASK32
-    x[d] = rotate(x[d] ^ x[a], 8)
-    x[c] = (x[c] + x[d]) & MASK32
-    x[b] = rotate(x[b] ^ x[c], 7)
-
-
-def chacha_start(key, tail):
-    return list(struct.unpack("<16I", b"expand 32-byte k" + key + tail))
-
-
-def chacha_rounds(state):
-    x = list(state)
-    for _ in range(10):
-        for i in range(4):
-            quarter(x, i, 4 + i, 8 + i, 12 + i)
-        for i in range(4):
-            quarter(x, i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4)
-    return x
-
-
-def chacha20_block(key, counter, nonce):
-    start = chacha_start(key, struct.pack("<I", counter) + nonce)
-    words = [(a + b) & MASK32 for a, b in zip(start, chacha_rounds(start))]
-    return struct.pack("<16I", *words)
-
-
-def hchacha20(key, nonce16):
-    words = chacha_rounds(chacha_start(key, nonce16))
-    return struct.pack("<8I", *(words[:4] + words[12:]))
-
-
-def keystream(key, nonce):
-    """The bytes of ChaCha20 (12-byte nonce) or XChaCha20 (24-byte nonce) from counter 0 on."""
-    if len(nonce) == 24:
-        key, nonce = hchacha20(key, nonce[:16]), bytes(4) + nonce[16:]
-    counter = 0
-    while True:
-        yield from chacha20_block(key, counter, nonce)
-        counter += 1
 
 
 # --- SPEC.md 3.3: the natural logarithm of fdlibm, for positive normal numbers ------------------
@@ -129,10 +68,10 @@ def log(x):
 
 
 class Stream:
-    """Random values of one purpose and index."""
+    """Random values from the bytes of a key stream."""
 
-    def __init__(self, key):
-        self.bytes = keystream(key, bytes(12))
+    def __init__(self, source):
+        self.bytes = source
         self.spare = None
 
     def u64(self):
@@ -147,6 +86,11 @@ class Stream:
 
     def unit(self):
         return (self.u64() >> 11) * 2.0**-53
+
+    def bits(self, count):
+        """0s and 1s; what is left of the last word is not used."""
+        words = [self.u64() for _ in range(-(-count // 64))]
+        return [words[i // 64] >> i % 64 & 1 for i in range(count)]
 
     def permutation(self, length):
         order = list(range(length))
@@ -244,24 +188,40 @@ def projection(stream, n, bound):
 
 class Schedule:
     def __init__(self, secret, scheme):
-        self.key, self.scheme = hkdf_extract(DOMAIN, secret), scheme.encode()
+        self.key, self.scheme = ciphers.hkdf_extract(DOMAIN, secret), scheme.encode()
 
     def expand(self, purpose, context, length):
         purpose = purpose.encode()
         info = bytes([len(self.scheme)]) + self.scheme + bytes([len(purpose)]) + purpose
-        return hkdf_expand(self.key, info + context, length)
+        return ciphers.hkdf_expand(self.key, info + context, length)
 
     def derive(self, purpose, index, length):
         return self.expand(purpose, struct.pack(f">{len(index)}Q", *index), length)
 
     def stream(self, purpose, index=()):
-        return Stream(self.derive(purpose, index, 32))
+        return Stream(ciphers.keystream(self.derive(purpose, index, 32), bytes(12)))
+
+    def image_bytes(self, purpose, salt, sample, encoding=0):
+        """SPEC.md 4.3: the stream of one encoding of one image."""
+        return ciphers.keystream(self.expand(purpose, salt, 32), sample + struct.pack("<Q", encoding))
+
+    def image_sampler(self, purpose, salt, sample, encoding=0):
+        return Stream(self.image_bytes(purpose, salt, sample, encoding))
 
     def image_units(self, purpose, salt, sample, count):
-        """SPEC.md 4.3: `count` numbers of 24 bits in [0, 1)."""
-        source = keystream(self.expand(purpose, salt, 32), sample + bytes(8))
+        """`count` numbers of 24 bits in [0, 1)."""
+        source = self.image_bytes(purpose, salt, sample)
         words = (int.from_bytes(bytes(next(source) for _ in range(4)), "little") for _ in range(count))
         return [(word >> 8) * 2.0**-24 for word in words]
+
+
+class Run:
+    """What per-image material depends on: the salt, the names of the samples, and the images of the
+    public gallery, in one list, with their number. The private gallery is the samples themselves."""
+
+    def __init__(self, salt, names, public=(), public_count=0):
+        self.salt, self.ids = salt, [sample_id(name) for name in names]
+        self.public, self.public_count = list(public), public_count
 
 
 def sample_id(name):
@@ -300,6 +260,7 @@ class Grid:
         height, width, self.channels = shape
         self.rows, self.columns = -(-height // block), -(-width // block)
         self.padded = (self.rows * block, self.columns * block, self.channels)
+        self.positions = self.rows * self.columns
 
     def pad(self, image):
         height, width, channels = self.shape
@@ -337,15 +298,17 @@ def block_order(schedule, shuffle, positions):
     return schedule.stream("block-permutation").permutation(positions) if shuffle else list(range(positions))
 
 
+def chunks(values, size):
+    return [values[i : i + size] for i in range(0, len(values), size)]
+
+
 # --- SPEC.md 6.1: rmt ---------------------------------------------------------------------------
+
+SINGLE = struct.Struct("<f")
 
 
 def f32(value):
-    return struct.unpack("<f", struct.pack("<f", value))[0]
-
-
-def add_noise(values, units, width):
-    return [f32(v + f32(u * width)) for v, u in zip(values, units)]
+    return SINGLE.unpack(SINGLE.pack(value))[0]
 
 
 def rmt_matrix(schedule, params, position):
@@ -354,116 +317,73 @@ def rmt_matrix(schedule, params, position):
         rows, _ = projection(stream, side, params["condition"])
     else:
         rows = haar(stream, side)
-    return [[f32(x) for x in row] for row in rows]
+    return [x for row in rows for x in row]
 
 
-def mix(values, matrix):
+def rmt_material(schedule, params, shape, run):
+    grid, width = Grid(shape, params["block"]), f32(params["noise"])
+    matrices = [rmt_matrix(schedule, params, i) for i in range(grid.positions)]
+    material = {"R": [x for matrix in matrices for x in matrix]}
+    material["block_perm"] = block_order(schedule, params["shuffle"], grid.positions)
+    if width > 0.0:
+        units = (schedule.image_units("rmt-noise", run.salt, i, math.prod(grid.padded)) for i in run.ids)
+        material["noise"] = [f32(unit * width) for image in units for unit in image]
+    return material
+
+
+def mix(values, matrix, side):
     """Every row of a block times the matrix: products added with k ascending."""
-    side, out = len(matrix), []
-    for start in range(0, side * side, side):
+    out = []
+    for row in chunks(values, side):
         for j in range(side):
-            result = f32(values[start] * matrix[0][j])
+            result = f32(row[0] * matrix[j])
             for k in range(1, side):
-                result = f32(result + f32(values[start + k] * matrix[k][j]))
+                result = f32(result + f32(row[k] * matrix[k * side + j]))
             out.append(result)
     return out
 
 
-def rmt(secret, params, shape, salt, samples, images):
+def rmt(params, shape, material, images):
     """The padded shape and the disguised images, lists of floats."""
-    schedule, grid = Schedule(secret, "rmt"), Grid(shape, params["block"])
-    positions, width = grid.rows * grid.columns, f32(params["noise"])
-    matrices = [rmt_matrix(schedule, params, i) for i in range(positions)]
-    order = block_order(schedule, params["shuffle"], positions)
+    side = params["block"]
+    grid = Grid(shape, side)
+    matrices = chunks([f32(x) for x in material["R"]], side * side)
+    order = material.get("block_perm", range(grid.positions))
+    noises = chunks(material.get("noise", []), math.prod(grid.padded)) or [None] * len(images)
     disguised = []
-    for name, image in zip(samples, images):
+    for image, noise in zip(images, noises):
         values = [float(v) for v in grid.pad(image)]
-        units = []
-        if width > 0.0:
-            units = schedule.image_units("rmt-noise", salt, sample_id(name), len(values))
-        if units and params["noise_stage"] == "before":
-            values = add_noise(values, units, width)
-        values = grid.transform(values, order, lambda i, block: mix(block, matrices[i]))
-        if units and params["noise_stage"] == "after":
-            values = add_noise(values, units, width)
+        if noise and params["noise_stage"] == "before":
+            values = [f32(v + n) for v, n in zip(values, noise)]
+        values = grid.transform(values, order, lambda i, block: mix(block, matrices[i], side))
+        if noise and params["noise_stage"] == "after":
+            values = [f32(v + n) for v, n in zip(values, noise)]
         disguised.append(values)
     return grid.padded, disguised
 
 
-# --- SPEC.md 6.2: aes (FIPS 197) ----------------------------------------------------------------
+# --- SPEC.md 6.2: aes ---------------------------------------------------------------------------
 
 
-def times(a, b):
-    """The product in GF(2^8) with the polynomial 0x11B."""
-    product = 0
-    while b:
-        product ^= a if b & 1 else 0
-        a = a << 1 ^ (0x11B if a & 0x80 else 0)
-        b >>= 1
-    return product
+def aes_material(schedule, params, shape, run):
+    positions = Grid(shape, params["block"]).positions
+    keys = (schedule.derive("aes-key", [i], 16) for i in range(positions if params["per_position"] else 1))
+    order = block_order(schedule, params["shuffle"], positions)
+    return {"keys": [byte for key in keys for byte in key], "block_perm": order}
 
 
-def make_sbox():
-    table = []
-    for x in range(256):
-        y = next((y for y in range(256) if times(x, y) == 1), 0)
-        table.append(y ^ rotate8(y, 1) ^ rotate8(y, 2) ^ rotate8(y, 3) ^ rotate8(y, 4) ^ 0x63)
-    return table
-
-
-def rotate8(byte, bits):
-    return (byte << bits | byte >> (8 - bits)) & 0xFF
-
-
-SBOX = make_sbox()
-DOUBLE = [times(2, x) for x in range(256)]
-
-
-def aes128_round_keys(key):
-    words = [list(key[i : i + 4]) for i in range(0, 16, 4)]
-    constant = 1
-    for i in range(4, 44):
-        word = list(words[-1])
-        if i % 4 == 0:
-            word = [SBOX[b] for b in word[1:] + word[:1]]
-            word[0] ^= constant
-            constant = times(2, constant)
-        words.append([a ^ b for a, b in zip(words[-4], word)])
-    return [sum(words[i : i + 4], []) for i in range(0, 44, 4)]
-
-
-def aes128_encrypt(round_keys, block):
-    state = [a ^ b for a, b in zip(block, round_keys[0])]
-    for number, round_key in enumerate(round_keys[1:], 1):
-        # SubBytes and ShiftRows: byte r of column c comes from column c + r.
-        state = [SBOX[state[(4 * (i // 4 + i % 4) + i % 4) % 16]] for i in range(16)]
-        if number < 10:
-            state = [
-                DOUBLE[a] ^ DOUBLE[b] ^ b ^ c ^ d
-                for column in (state[i : i + 4] for i in range(0, 16, 4))
-                for a, b, c, d in (column[i:] + column[:i] for i in range(4))
-            ]
-        state = [a ^ b for a, b in zip(state, round_key)]
-    return bytes(state)
-
-
-def aes(secret, params, shape, images):
+def aes(params, shape, material, images):
     """The padded and enlarged shape and the disguised images, lists of bytes."""
-    schedule, small = Schedule(secret, "aes"), Grid(shape, params["block"])
+    small = Grid(shape, params["block"])
     scale = {0: 1, 2: 2}.get(params["block"] % 4, 4)
     height, width, channels = small.padded
     large = Grid((height * scale, width * scale, channels), params["block"] * scale)
-    positions = large.rows * large.columns
-    keys = [
-        aes128_round_keys(schedule.derive("aes-key", [i], 16))
-        for i in range(positions if params["per_position"] else 1)
-    ]
-    order = block_order(schedule, params["shuffle"], positions)
+    keys = [ciphers.aes128_round_keys(bytes(key)) for key in chunks(material["keys"], 16)]
+    order = material.get("block_perm", range(large.positions))
 
     def encrypt(position, values):
         key = keys[position % len(keys)]
-        chunks = (values[i : i + 16] for i in range(0, len(values), 16))
-        return b"".join(aes128_encrypt(key, chunk) for chunk in chunks)
+        return b"".join(ciphers.aes128_encrypt(key, run) for run in chunks(values, 16))
 
     disguised = []
     for image in images:
@@ -488,33 +408,9 @@ def quantise(low, high, top, value):
     return step, code, f32(low + step * code)
 
 
-# --- Published test values ----------------------------------------------------------------------
-
-
 def self_check():
-    """Compares the building blocks with the values that their standards print."""
-    unhex = bytes.fromhex
-    # RFC 5869, appendix A.1.
-    key = hkdf_extract(unhex("000102030405060708090a0b0c"), b"\x0b" * 22)
-    okm = hkdf_expand(key, unhex("f0f1f2f3f4f5f6f7f8f9"), 42)
-    assert okm.hex() == (
-        "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"
-    ), "HKDF"
-    # RFC 8439, section 2.3.2.
-    block = chacha20_block(bytes(range(32)), 1, unhex("000000090000004a00000000"))
-    assert block.hex() == (
-        "10f1e7e4d13b5915500fdd1fa32071c4c7d1f4c733c068030422aa9ac3d46c4e"
-        "d2826446079faa0914c2d705d98b02a2b5129cd1de164eb9cbd083e8a2503c4e"
-    ), "ChaCha20"
-    # draft-irtf-cfrg-xchacha-03, section 2.2.1.
-    subkey = hchacha20(bytes(range(32)), unhex("000000090000004a0000000031415927"))
-    assert subkey.hex() == "82413b4227b27bfed30e42508a877d73a0f9e4d58a74a853c12ec41326d3ecdc", "HChaCha20"
-    # FIPS 197, appendices B and C.1.
-    for key, plain, cipher in (
-        ("2b7e151628aed2a6abf7158809cf4f3c", "3243f6a8885a308d313198a2e0370734", "3925841d02dc09fbdc118597196a0b32"),
-        ("000102030405060708090a0b0c0d0e0f", "00112233445566778899aabbccddeeff", "69c4e0d86a7b0430d8cdb78070b4c55a"),
-    ):
-        assert aes128_encrypt(aes128_round_keys(unhex(key)), unhex(plain)).hex() == cipher, "AES-128"
+    """Compares the building blocks with published values and with the platform's logarithm."""
+    ciphers.self_check()
     # The logarithm agrees with the platform's to an ulp, over many sizes and around 1.
     for i in range(1, 4000):
         for x in (i / 4000.0, i * 1e-30, 1.0 + i * 1e-9):
@@ -522,8 +418,9 @@ def self_check():
 
 
 if __name__ == "__main__":
-    sys.dont_write_bytecode = True
+    import authors
     import cases
 
     self_check()
+    authors.check()
     cases.main("--check" in sys.argv[1:])

@@ -1,6 +1,7 @@
 //! Chores of the project: `cargo xtask test` runs every check that a change must pass.
 
 mod bench;
+mod jpeg;
 mod schemes;
 mod throughput;
 
@@ -20,7 +21,10 @@ usage: cargo xtask COMMAND
   schemes docs/schemes.md and its contact sheets, from the registry and the bundled photographs
   throughput SETS
           the whole program on SETS/fashion-mnist (IDX .gz), plain IDX to plain IDX: images/s and
-          peak memory, once as it is and once ten times over";
+          peak memory, once as it is and once ten times over
+  jpeg [FOLDER]
+          rate and distortion of the photographs in FOLDER (the bundled ones) stored as JPEG, plain and
+          disguised, as a table and into docs/records/jpeg.json";
 
 fn main() -> anyhow::Result<()> {
     match env::args().nth(1).as_deref() {
@@ -32,6 +36,7 @@ fn main() -> anyhow::Result<()> {
             Some(sets) => throughput::measure(Path::new(&sets)),
             None => bail!("name the folder of the image sets"),
         },
+        Some("jpeg") => jpeg::study(env::args().nth(2).as_deref().map(Path::new)),
         _ => {
             eprintln!("{USAGE}");
             std::process::exit(2);

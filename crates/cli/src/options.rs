@@ -3,7 +3,7 @@
 use crate::failure::Usage;
 use clap::{Args, ValueEnum};
 use std::{collections::BTreeMap, time::Duration};
-use visard_data::{Alpha, Depth, Fit, Format, Reading};
+use visard_data::{Alpha, Depth, Fit, Format, Jpeg, Reading, Subsampling};
 
 /// Options of every command.
 #[derive(Args)]
@@ -126,6 +126,42 @@ impl From<DepthArg> for Depth {
             DepthArg::Sixteen => Self::U16,
             DepthArg::Float => Self::F32,
         }
+    }
+}
+
+/// `--jpeg` and what belongs to it.
+#[derive(Args)]
+pub(crate) struct JpegArgs {
+    /// Store as JPEG of this quality, 1 to 100: for folders of images, and for keys whose blocks are
+    /// multiples of 8 or 16 of a scheme that tolerates it (visard schemes); `remove` then gives back
+    /// approximately the plain images
+    #[arg(long, value_name = "QUALITY", value_parser = clap::value_parser!(u8).range(1..=100))]
+    jpeg: Option<u8>,
+    /// Chroma subsampling of JPEG colour images: 444 for blocks that are multiples of 8, 420 of 16
+    /// [default: 444]
+    #[arg(long, value_enum, requires = "jpeg")]
+    jpeg_subsampling: Option<SubsamplingArg>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SubsamplingArg {
+    /// A chroma sample for every pixel
+    #[value(name = "444")]
+    Full,
+    /// A chroma sample for 2x2 pixels
+    #[value(name = "420")]
+    Quarter,
+}
+
+impl JpegArgs {
+    pub(crate) fn jpeg(&self) -> Option<Jpeg> {
+        self.jpeg.map(|quality| Jpeg {
+            quality,
+            subsampling: self.jpeg_subsampling.map(|asked| match asked {
+                SubsamplingArg::Full => Subsampling::Full,
+                SubsamplingArg::Quarter => Subsampling::Quarter,
+            }),
+        })
     }
 }
 

@@ -37,6 +37,7 @@ mod material;
 pub mod matrix;
 pub mod params;
 mod pixels;
+mod rearrange;
 pub mod schedule;
 mod scheme;
 pub mod schemes;

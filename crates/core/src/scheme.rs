@@ -41,6 +41,8 @@ pub enum Removal {
     Exact,
     /// Every byte up to rounding within the scheme, by at most so many grey levels.
     Close(u8),
+    /// Something like the image; this is lost.
+    Approximate(&'static str),
     /// Nothing, for this reason.
     Never(&'static str),
 }
@@ -49,7 +51,9 @@ impl fmt::Display for Removal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exact => f.write_str("exactly"),
+            Self::Close(1) => f.write_str("within 1 grey level"),
             Self::Close(levels) => write!(f, "within {levels} grey levels"),
+            Self::Approximate(loss) => write!(f, "approximately: {loss}"),
             Self::Never(_) => f.write_str("no"),
         }
     }
@@ -78,7 +82,7 @@ pub struct SchemeInfo {
     pub storage: Storage,
     /// What of an image is hidden from the eye, in a few words.
     pub hides: &'static str,
-    /// What the owner gets back when the disguise is removed.
+    /// What the owner gets back when the disguise is removed, at the default parameters.
     pub removal: Removal,
     /// What is drawn afresh for each image, in a few words; `none` if nothing is.
     pub per_image: &'static str,
@@ -109,6 +113,11 @@ pub trait Scheme: fmt::Debug + Send + Sync {
 
     /// Remarks for the owner about this shape: padding, growth, storage.
     fn advice(&self, image: Shape) -> Vec<String>;
+
+    /// What the owner gets back when the disguise is removed, with these parameters.
+    fn removal(&self) -> Removal {
+        self.info().removal
+    }
 
     /// Side of the squares that must not be cut where the output is stored as JPEG; `None` if it
     /// must not be stored so.

@@ -5,16 +5,21 @@ mod support;
 
 use serde_json::Value as Json;
 use std::path::Path;
-use support::{hex_array, images, json, list, material, params, text, vectors};
-use visard_core::{Disguise, Key, MasterSecret, Pixels, Salt, SampleId, Samples, Shape, schemes};
+use support::{Numbers, array, hex_array, images, json, list, material, params, text, vectors};
+use visard_core::{
+    Disguise, Gallery, Key, MasterSecret, Pixels, Removal, Salt, SampleId, Samples, Scheme, Shape, schemes,
+};
 
-/// Plain and disguised images of a case.
+/// Plain and disguised images of a case, and what a mixing scheme needs besides.
 struct Answer {
-    plain: Vec<u8>,
+    plain: Pixels,
     shape: Shape,
     disguised: Pixels,
     output: Shape,
     count: usize,
+    public: Vec<u8>,
+    labels: Vec<u32>,
+    soft: Option<(usize, Vec<f32>)>,
 }
 
 impl Answer {
@@ -22,16 +27,35 @@ impl Answer {
         let file = |part: &str| vectors().join(format!("{stem}.{part}.npz"));
         let ([count, height, width, channels], plain) = images(&file("in"));
         let ([found, rows, columns, depth], disguised) = images(&file("out"));
-        assert_eq!(count, found, "{stem}");
-        let Pixels::U8(plain) = plain else {
-            panic!("{stem}: plain images must be bytes");
-        };
-        Self {
+        assert_eq!(found % count, 0, "{stem}");
+        let mut answer = Self {
             plain,
             shape: Shape::new(height, width, channels),
             disguised,
             output: Shape::new(rows, columns, depth),
             count,
+            public: Vec::new(),
+            labels: Vec::new(),
+            soft: None,
+        };
+        if let Some((shape, Numbers::U8(public))) = array(&file("in"), "public") {
+            assert_eq!(shape[1..], [height, width, channels], "{stem}");
+            answer.public = public;
+        }
+        // Reference cases hold the labels beside the images, authors' cases in a file of their own.
+        let labels = file("labels");
+        if labels.exists() {
+            answer.labels(array(&labels, "y"), array(&labels, "labels"));
+        } else {
+            answer.labels(array(&file("in"), "labels"), array(&file("out"), "soft_labels"));
+        }
+        answer
+    }
+
+    fn labels(&mut self, classes: Option<(Vec<usize>, Numbers)>, soft: Option<(Vec<usize>, Numbers)>) {
+        if let (Some((_, Numbers::I64(labels))), Some((shape, Numbers::F32(soft)))) = (classes, soft) {
+            self.labels = labels.into_iter().map(|y| y as u32).collect();
+            self.soft = Some((shape[1], soft));
         }
     }
 
@@ -39,6 +63,7 @@ impl Answer {
     fn check(
         &self,
         name: &str,
+        scheme: &dyn Scheme,
         disguise: &dyn Disguise,
         samples: Samples<'_>,
         same: impl Fn(f32, f32) -> bool,
@@ -49,10 +74,17 @@ impl Answer {
             (self.output, self.disguised.dtype()),
             "{name}"
         );
-        let mut found = Pixels::zeros(output.dtype, self.count * output.shape.len());
-        disguise.apply(samples, &self.plain, found.view_mut()).unwrap();
-        let pairs = floats(&found).into_iter().zip(floats(&self.disguised));
-        for (place, (found, expected)) in pairs.enumerate() {
+        let gallery: Option<&dyn Gallery> = scheme.mixes().then_some(self as &dyn Gallery);
+        let samples = Samples { gallery, ..samples };
+        let outputs = self.count * scheme.encodings();
+        let mut found = Pixels::zeros(output.dtype, outputs * output.shape.len());
+        match &self.plain {
+            Pixels::U8(plain) => disguise.apply(samples, plain, found.view_mut()).unwrap(),
+            Pixels::F32(plain) => disguise.apply_floats(samples, plain, found.view_mut()).unwrap(),
+        }
+        let (found_values, expected) = (floats(&found), floats(&self.disguised));
+        assert_eq!(found_values.len(), expected.len(), "{name}");
+        for (place, (found, expected)) in found_values.into_iter().zip(expected).enumerate() {
             assert!(
                 same(found, expected),
                 "{name}: value {place} is {found}, expected {expected}"
@@ -63,12 +95,61 @@ impl Answer {
                 output.range
             );
         }
-        let mut back = vec![0; self.plain.len()];
-        disguise.remove(samples, found.view(), &mut back).unwrap();
-        assert!(
-            back == self.plain,
-            "{name}: removing does not give the plain images back"
-        );
+        if let Some((classes, expected)) = &self.soft {
+            let mut weights = vec![0.0; outputs * classes];
+            disguise
+                .soft_labels(samples, &self.labels, *classes, &mut weights)
+                .unwrap();
+            assert_eq!(weights.len(), expected.len(), "{name}");
+            let all_same = weights.iter().zip(expected).all(|(a, b)| same(*a, *b));
+            assert!(all_same, "{name}: soft labels {weights:?}, expected {expected:?}");
+        }
+        let mut back = vec![0; self.count * self.shape.len()];
+        let removed = disguise.remove(samples, found.view(), &mut back);
+        match (scheme.removal(), &self.plain) {
+            (Removal::Never(_), _) => assert!(removed.is_err(), "{name}: removed what cannot be removed"),
+            (Removal::Exact, Pixels::U8(plain)) => {
+                removed.unwrap();
+                assert!(
+                    back == *plain,
+                    "{name}: removing does not give the plain images back"
+                );
+            }
+            (Removal::Close(levels), Pixels::U8(plain)) => {
+                removed.unwrap();
+                let worst = back.iter().zip(plain).map(|(a, b)| a.abs_diff(*b)).max();
+                assert!(
+                    worst <= Some(levels),
+                    "{name}: removing is off by {worst:?} levels"
+                );
+            }
+            _ => removed.unwrap(),
+        }
+    }
+}
+
+impl Gallery for Answer {
+    fn len(&self) -> usize {
+        self.count
+    }
+
+    fn image(&self, place: usize) -> &[u8] {
+        match &self.plain {
+            Pixels::U8(plain) => &plain[place * self.shape.len()..][..self.shape.len()],
+            Pixels::F32(_) => panic!("galleries hold bytes"),
+        }
+    }
+
+    fn label(&self, place: usize) -> Option<u32> {
+        self.labels.get(place).copied()
+    }
+
+    fn public_len(&self) -> usize {
+        self.public.len() / self.shape.len()
+    }
+
+    fn public_image(&self, place: usize) -> &[u8] {
+        &self.public[place * self.shape.len()..][..self.shape.len()]
     }
 }
 
@@ -105,7 +186,8 @@ fn explicit_material_gives_the_authors_images() {
             let ids = SampleId::numbered("train", 0, answer.count);
             let samples = Samples::new(Salt([0; 16]), &ids);
             let disguise = key.disguise(answer.shape).unwrap();
-            answer.check(&stem, &*disguise, samples, |a, b| (a - b).abs() <= tolerance);
+            let same = |a: f32, b: f32| (a - b).abs() <= tolerance;
+            answer.check(&stem, key.scheme(), &*disguise, samples, same);
         }
     }
 }
@@ -140,7 +222,8 @@ fn a_secret_gives_the_reference_images_bit_for_bit() {
             .collect();
         let samples = Samples::new(Salt(hex_array(&case["salt"])), &ids);
         let disguise = key.disguise(shape).unwrap();
-        answer.check(&stem, &*disguise, samples, |a, b| a.to_bits() == b.to_bits());
+        let same = |a: f32, b: f32| a.to_bits() == b.to_bits();
+        answer.check(&stem, key.scheme(), &*disguise, samples, same);
     }
 }
 
@@ -217,6 +300,11 @@ fn every_vector_file_is_named_by_an_index() {
                 )
             })
             .collect();
+        // Mixing schemes have soft labels beside their cases.
+        let labels = list(&index)
+            .iter()
+            .map(|case| format!("{}.labels.npz", stem(prefix, case)));
+        named.extend(labels.filter(|name| vectors().join(name).exists()));
         named.sort();
         found.sort();
         assert_eq!(found, named);

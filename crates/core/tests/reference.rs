@@ -107,6 +107,14 @@ fn units_and_normals_agree_to_the_last_bit() {
 }
 
 #[test]
+fn bits_agree() {
+    each_stream(|case, fresh| {
+        let expected: Vec<bool> = text(&case["bits"]).chars().map(|c| c == '1').collect();
+        assert_eq!(fresh().bits(expected.len()), expected);
+    });
+}
+
+#[test]
 fn matrices_agree_to_the_last_bit() {
     let bits = |values: Vec<f64>| values.into_iter().map(bits64).collect::<Vec<_>>();
     each_stream(|case, fresh| {
@@ -153,6 +161,32 @@ fn units_of_images_agree() {
             .with_units(&mut units, |value, unit| *value = unit);
         let found: Vec<u64> = units.iter().map(|u| (u * 16_777_216.0) as u64).collect();
         assert_eq!(found, expected);
+    }
+}
+
+/// The bytes of one encoding of one image, and what is sampled from them.
+#[test]
+fn samplers_of_images_agree() {
+    let document = json("schedule.json");
+    let cases = list(&document["samplers"]);
+    assert!(!cases.is_empty());
+    for case in cases {
+        let streams = schedule(case).image_streams(text(&case["purpose"]), Salt(hex_array(&case["salt"])));
+        let sample = SampleId(hex_array(&case["sample"]));
+        let encoding: u64 = text(&case["encoding"]).parse().unwrap();
+        let mut bytes = vec![0; hex(&case["bytes"]).len()];
+        streams.numbered(sample, encoding).fill(&mut bytes);
+        assert_eq!(bytes, hex(&case["bytes"]));
+        let mut words = streams.sampler(sample, encoding);
+        for word in texts(&case["u64"]) {
+            assert_eq!(format!("{:016x}", words.next_u64()), word);
+        }
+        let order: Vec<usize> = list(&case["permutation"]).iter().map(number).collect();
+        assert_eq!(streams.sampler(sample, encoding).permutation(order.len()), order);
+        let mut normals = streams.sampler(sample, encoding);
+        for bits in texts(&case["normals"]) {
+            assert_eq!(bits64(normals.normal()), bits);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The joint that every format fits: [`Source`] -> [`Batch`] -> [`Sink`].
 
-use crate::{Error, Result};
+use crate::{Error, Jpeg, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use visard_core::{Affine, SampleId, Shape};
@@ -276,6 +276,8 @@ pub struct Plan {
     pub noise: bool,
     /// Whether the values are matrices (tokens x width) rather than pictures.
     pub tokens: bool,
+    /// Settings of the JPEG encoder, for formats that can store JPEG; without loss where `None`.
+    pub jpeg: Option<Jpeg>,
     /// Where an earlier run stopped: what its last checkpoint returned.
     pub resume: Option<serde_json::Value>,
 }
@@ -317,6 +319,8 @@ pub struct Format {
     /// Depths it can store; the first is how reals are stored where nobody asks: 8 bits in image
     /// formats, since every loader opens them, floats where floats are at home.
     pub depths: &'static [Depth],
+    /// Whether it can store images as JPEG.
+    pub jpeg: bool,
     /// Why images of this shape, depth and these classes cannot be stored, if so.
     pub refuses: fn(&Meta, Shape, Depth) -> Option<String>,
 }

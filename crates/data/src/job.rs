@@ -1,8 +1,8 @@
 //! `apply` and `remove`: whole data sets through a key, journalled and resumable.
 
 use crate::{
-    Batch, Control, Depth, Error, Fit, Format, Gallery, Manifest, Meta, Plan, Reading, Result, Scale, Source,
-    durable, formats,
+    Batch, Control, Depth, Error, Fit, Format, Gallery, Jpeg, Manifest, Meta, Plan, Reading, Result, Scale,
+    Source, durable, formats,
     journal::{Header, Journal},
     manifest::{self, parse_salt, print_salt},
     pipeline::{self, Flow, Grouping},
@@ -35,6 +35,9 @@ pub struct Request<'a> {
     pub format: Option<&'static Format>,
     /// How reals are stored; 8 bits in image formats and floats elsewhere where `None`.
     pub depth: Option<Depth>,
+    /// Settings of the JPEG encoder, for `apply` with schemes and formats that allow it; images are
+    /// stored without loss where `None`.
+    pub jpeg: Option<Jpeg>,
     /// What to do with images of another size than the key's.
     pub fit: Fit,
     /// What mixing schemes blend in.
@@ -92,7 +95,7 @@ impl Report {
 }
 
 /// Disguises a data set under a key. Goes on by itself where an earlier run stopped.
-pub fn apply(request: Request<'_>, control: Control<'_>) -> Result<Report> {
+pub fn apply(mut request: Request<'_>, control: Control<'_>) -> Result<Report> {
     let input_format = formats::detect(request.input)?;
     if let Some(manifest) = Manifest::find(request.input)? {
         return Err(Error::Usage(format!(
@@ -109,6 +112,10 @@ pub fn apply(request: Request<'_>, control: Control<'_>) -> Result<Report> {
     let source = (input_format.open)(request.input, reading)?;
     let format = request.format.unwrap_or(input_format);
     let depth = choose_depth(&request, format)?;
+    request.jpeg = request
+        .jpeg
+        .map(|jpeg| jpeg.settle(request.key, format))
+        .transpose()?;
     let renumbered = format.name != input_format.name;
     let plain = source.meta().depth;
     if plain != Depth::U8 && !(floats && plain == Depth::F32) {
@@ -135,8 +142,12 @@ pub fn remove(request: Request<'_>, control: Control<'_>) -> Result<Report> {
         return Err(Error::input(request.input, problem));
     };
     manifest.check_key(request.input, request.key)?;
-    if let Removal::Never(reason) = request.key.scheme().info().removal {
+    if let Removal::Never(reason) = request.key.scheme().removal() {
         return Err(visard_core::Error::NotInvertible(reason.into()).into());
+    }
+    if request.jpeg.is_some() {
+        let problem = "restored images are stored without loss; JPEG is for disguised ones";
+        return Err(Error::Usage(problem.into()));
     }
     let input_format = formats::find(&manifest.format)?;
     let reading = Reading {
@@ -266,6 +277,7 @@ impl Run<'_> {
             depth: self.depth,
             noise: self.manifest.is_none(),
             tokens: self.manifest.is_none() && self.storage() == Storage::Tokens,
+            jpeg: self.request.jpeg,
             resume: opened.state.clone(),
         };
         let mut sink = (self.format.create)(plan).inspect_err(|_| self.clear(before))?;
@@ -514,6 +526,7 @@ impl Run<'_> {
                 "mixed": self.gallery.as_ref().map(Gallery::signature),
                 "inference": self.request.mixing.partners.is_some(),
                 "classes": self.request.mixing.classes,
+                "jpeg": self.request.jpeg,
             }),
             input: meta.signature.clone(),
             salt,
@@ -545,6 +558,9 @@ impl Run<'_> {
                 "is a finished {} data set of another format or depth",
                 manifest.format
             ));
+        }
+        if manifest.jpeg != self.request.jpeg {
+            return foreign("is a finished data set with other JPEG settings".into());
         }
         let counts = |splits: &[crate::Split]| {
             splits
@@ -590,6 +606,7 @@ impl Run<'_> {
             shape: meta.shape,
             depth: self.depth,
             scale: self.scale,
+            jpeg: self.request.jpeg,
             splits: meta.splits.clone(),
             classes: meta.classes.clone(),
             renumbered: self.renumbered,

@@ -1,7 +1,7 @@
 //! The manifest of a disguised data set: everything that a reader needs besides the key, and
 //! nothing that helps without it.
 
-use crate::{Depth, Error, FileRecord, Result, Scale, Split, durable};
+use crate::{Depth, Error, FileRecord, Jpeg, Result, Scale, Split, durable};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::File,
@@ -45,6 +45,9 @@ pub struct Manifest {
     pub depth: Depth,
     /// What stored integers stand for, where reals were quantised.
     pub scale: Option<Scale>,
+    /// Settings of the JPEG encoder, where images are stored with its loss.
+    #[serde(default)]
+    pub jpeg: Option<Jpeg>,
     /// Parts of the data set.
     pub splits: Vec<Split>,
     /// Class names, where the format has them.

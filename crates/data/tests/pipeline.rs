@@ -60,6 +60,7 @@ impl Job<'_> {
             reading: Reading::default(),
             format: None,
             depth: self.depth,
+            jpeg: None,
             fit: Fit::Error,
             program: "test",
             salt: Some(Salt([9; 16])),

@@ -3,7 +3,7 @@
 use crate::{
     failure::SKIPPED,
     open_key::KeyArgs,
-    options::{DepthArg, FitArg, ReadingArgs, WritingArgs},
+    options::{DepthArg, FitArg, JpegArgs, ReadingArgs, WritingArgs},
     talk::{STOP, Talk},
 };
 use serde_json::json;
@@ -24,13 +24,16 @@ pub(crate) const PROGRAM: &str = concat!("visard ", env!("CARGO_PKG_VERSION"));
   visard apply -k owner.key photos/ disguised/ --fit resize --depth 16
   visard apply -k owner.key images.npz disguised.npz
   visard apply -k mix.key train.npz mixed.npz --public landscapes/
-  visard apply -k mix.key test.npz queries.npz --partners train.npz --public landscapes/")]
+  visard apply -k mix.key test.npz queries.npz --partners train.npz --public landscapes/
+  visard apply -k etc16.key photos/ disguised/ --jpeg 90 --jpeg-subsampling 420")]
 pub(crate) struct Args {
     #[command(flatten)]
     job: JobArgs,
     /// How schemes of reals (rmt) are stored [default: 8 in image formats, float in npz]
     #[arg(long, value_enum)]
     depth: Option<DepthArg>,
+    #[command(flatten)]
+    jpeg: JpegArgs,
     /// What to do with images of another size than the key's
     #[arg(long, value_enum, default_value_t = FitArg::Error)]
     fit: FitArg,
@@ -51,6 +54,7 @@ impl Args {
         let key = self.job.key.open(talk)?;
         let request = Request {
             depth: self.depth.map(Into::into),
+            jpeg: self.jpeg.jpeg(),
             fit: self.fit.into(),
             mixing: Mixing {
                 partners: self.partners.as_deref(),
@@ -89,6 +93,7 @@ impl JobArgs {
             reading: self.reading.reading(),
             format: self.writing.format()?,
             depth: None,
+            jpeg: None,
             fit: Fit::Error,
             mixing: Mixing::default(),
             program: PROGRAM,

@@ -67,10 +67,7 @@ impl Args {
             ));
         }
         let info = key.scheme().info();
-        notes.push(format!(
-            "storage is {}: never recode the output as JPEG",
-            info.storage
-        ));
+        notes.push(visard_data::jpeg::advice(key.scheme(), output.shape));
         notes.push(format!("networks: {}", info.networks));
         notes.push(
             "augmentation: shifts, crops and flips of disguised images break the alignment of blocks and key; augment \

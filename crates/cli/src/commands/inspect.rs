@@ -60,6 +60,9 @@ impl Args {
                     "disguised by {} with {} ({})\nkey {}\nsalt {}\n",
                     m.program, m.scheme, m.params, m.fingerprint, m.salt
                 );
+                if let Some(jpeg) = m.jpeg {
+                    text += &format!("stored as {jpeg}\n");
+                }
             }
         }
         let value = json!({

@@ -94,7 +94,11 @@ impl Args {
             (Some("any"), _) => Ok(None),
             (Some(text), _) => Ok(Some(text.parse()?)),
             (None, Some(path)) => {
-                let mut data = Opened::open(path, Reading::default())?;
+                let reading = Reading {
+                    floats: true,
+                    ..Reading::default()
+                };
+                let mut data = Opened::open(path, reading)?;
                 if let Some(shape) = data.meta.shape {
                     return Ok(Some(shape));
                 }

@@ -3,5 +3,7 @@
 mod bad_input;
 mod crash;
 mod images;
+mod jpeg;
+mod schemes;
 mod story;
 mod support;

@@ -21,7 +21,6 @@ static VBMI: LazyLock<bool> = LazyLock::new(|| {
 });
 
 /// As `dispatch!`, with a first choice for processors with AVX-512 (F, BW, VL, VBMI).
-#[allow(unused_macros)]
 macro_rules! dispatch_wide {
     ($wide:path, $fast:path, $portable:path, ($($argument:expr),*)) => {{
         #[cfg(target_arch = "x86_64")]
@@ -52,7 +51,30 @@ macro_rules! dispatch {
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod blend;
+mod chacha;
+mod dense;
+mod nibbles;
+mod normals;
+pub(crate) mod permute;
+mod pixels;
 mod portable;
+mod tiles;
+mod tokens;
+mod ycbcr;
+
+pub(crate) use dense::Dense;
+pub(crate) use tokens::{activate, moments};
+
+#[cfg(test)]
+pub(crate) use blend::weighted_sum;
+pub(crate) use blend::{Layer, MAX_IMAGES, TILE, Tile as BlendTile, blend, signs_len};
+pub(crate) use chacha::{CHACHA_BLOCK, xchacha};
+pub(crate) use nibbles::{NibbleKeys, NibblePlan, permute_nibbles};
+pub(crate) use normals::{PAIRS, polar};
+pub(crate) use pixels::{accept, color_shifts, exchange_invert, expand_bits, invert, invert_exchange};
+pub(crate) use tiles::{Pose, Tile, move_tiles, move_tiles4, move_tiles8};
+pub(crate) use ycbcr::{double_chroma, halve_chroma, to_rgb, to_ycbcr};
 
 /// One AES block.
 pub(crate) type Block = [u8; 16];

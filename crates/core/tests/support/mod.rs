@@ -10,7 +10,7 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
 };
-use visard_core::{Array, Material, Pixels, Values};
+use visard_core::{Array, Gallery, Material, Pixels, Values};
 
 /// The folder `vectors/`.
 pub(crate) fn vectors() -> PathBuf {
@@ -74,16 +74,47 @@ pub(crate) fn npz(path: &Path) -> Vec<(String, Vec<usize>, Numbers)> {
         .collect()
 }
 
-/// The array `images` of an .npz file: its shape (N, H, W, C) and its pixels.
+/// The array of that name in an .npz file.
+pub(crate) fn array(path: &Path, name: &str) -> Option<(Vec<usize>, Numbers)> {
+    let mut arrays = npz(path).into_iter();
+    arrays
+        .find(|(found, _, _)| found == name)
+        .map(|(_, shape, numbers)| (shape, numbers))
+}
+
+/// The array `images` of an .npz file: its shape (N, H, W, C) and its pixels. A last dimension of 1
+/// may be left out.
 pub(crate) fn images(path: &Path) -> ([usize; 4], Pixels) {
-    let arrays = npz(path);
-    let (_, shape, numbers) = arrays.into_iter().find(|(name, _, _)| name == "images").unwrap();
+    let (mut shape, numbers) = array(path, "images").unwrap();
     let pixels = match numbers {
         Numbers::U8(v) => Pixels::U8(v),
         Numbers::F32(v) => Pixels::F32(v),
-        _ => panic!("{}: images must be u8 or f32", path.display()),
+        Numbers::F64(v) => Pixels::F32(v.into_iter().map(|x| x as f32).collect()),
+        Numbers::I64(_) => panic!("{}: images must be u8 or reals", path.display()),
     };
+    if shape.len() == 3 {
+        shape.push(1);
+    }
     (shape.try_into().unwrap(), pixels)
+}
+
+/// The whole numbers of an array, `None` where the .npz file has no array of that name.
+pub(crate) fn integers(path: &Path, name: &str) -> Option<Vec<i64>> {
+    let (_, _, numbers) = npz(path).into_iter().find(|(found, _, _)| found == name)?;
+    match numbers {
+        Numbers::U8(v) => Some(v.into_iter().map(i64::from).collect()),
+        Numbers::I64(v) => Some(v),
+        _ => panic!("{}: {name} must be whole numbers", path.display()),
+    }
+}
+
+/// The floats of an array, `None` where the .npz file has no array of that name.
+pub(crate) fn floats(path: &Path, name: &str) -> Option<Vec<f32>> {
+    let (_, _, numbers) = npz(path).into_iter().find(|(found, _, _)| found == name)?;
+    match numbers {
+        Numbers::F32(v) => Some(v),
+        _ => panic!("{}: {name} must be f32", path.display()),
+    }
 }
 
 /// Key material from an .npz file.
@@ -116,10 +147,46 @@ impl Numbers {
         };
         match (kind.type_char(), kind.size_field()) {
             (TypeChar::Uint, 1) => Self::U8(array.into_vec().unwrap()),
+            (TypeChar::Int, 1) => {
+                let values: Vec<i8> = array.into_vec().unwrap();
+                Self::I64(values.into_iter().map(i64::from).collect())
+            }
             (TypeChar::Int, 8) => Self::I64(array.into_vec().unwrap()),
             (TypeChar::Float, 4) => Self::F32(array.into_vec().unwrap()),
             (TypeChar::Float, 8) => Self::F64(array.into_vec().unwrap()),
             other => panic!("no reader for {other:?}"),
         }
+    }
+}
+
+/// Private and public images of one size, one after the other, with labels for the private ones.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Album {
+    /// Values in an image.
+    pub(crate) len: usize,
+    pub(crate) private: Vec<u8>,
+    pub(crate) public: Vec<u8>,
+    pub(crate) labels: Vec<u32>,
+}
+
+impl Gallery for Album {
+    fn len(&self) -> usize {
+        self.private.len() / self.len
+    }
+
+    fn image(&self, place: usize) -> &[u8] {
+        &self.private[place * self.len..][..self.len]
+    }
+
+    fn label(&self, place: usize) -> Option<u32> {
+        self.labels.get(place).copied()
+    }
+
+    fn public_len(&self) -> usize {
+        self.public.len() / self.len
+    }
+
+    fn public_image(&self, place: usize) -> &[u8] {
+        &self.public[place * self.len..][..self.len]
     }
 }

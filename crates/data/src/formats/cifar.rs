@@ -31,6 +31,7 @@ pub(super) static FORMAT: Format = Format {
     is_folder: true,
     soft_labels: false,
     depths: &[Depth::U8],
+    jpeg: false,
     refuses,
 };
 

@@ -3,7 +3,7 @@
 //!
 //! Reading and decoding run in parallel; batches hold images of one shape and without gaps in
 //! their numbering, so an image of another shape, or one left out, starts a new batch. A sample's
-//! identity is its relative path without the extension, since disguised images are all PNG.
+//! identity is its relative path without the extension, since disguised images are all PNG or all JPEG.
 
 mod list;
 pub mod sums;
@@ -34,6 +34,7 @@ pub(super) static FORMAT: Format = Format {
     is_folder: true,
     soft_labels: false,
     depths: &[Depth::U8, Depth::U16],
+    jpeg: true,
     refuses,
 };
 

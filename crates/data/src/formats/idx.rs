@@ -26,6 +26,7 @@ pub(super) static FORMAT: Format = Format {
     is_folder: true,
     soft_labels: true,
     depths: &[Depth::U8, Depth::F32],
+    jpeg: false,
     refuses,
 };
 

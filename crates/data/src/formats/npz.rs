@@ -28,6 +28,7 @@ pub(super) static FORMAT: Format = Format {
     is_folder: false,
     soft_labels: true,
     depths: &[Depth::F32, Depth::U16, Depth::U8],
+    jpeg: false,
     refuses,
 };
 

@@ -3,6 +3,7 @@
 
 mod bad;
 mod images;
+mod jpegs;
 mod listing;
 mod round;
 mod sets;

@@ -77,6 +77,7 @@ pub(crate) fn plan(root: &Path, meta: &Meta, depth: Depth) -> Plan {
         meta: meta.clone(),
         depth,
         noise: false,
+        jpeg: None,
         resume: None,
     }
 }

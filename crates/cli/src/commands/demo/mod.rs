@@ -160,6 +160,7 @@ impl Args {
                     reading: Reading::default(),
                     format: None,
                     depth: None,
+                    jpeg: None,
                     fit: Fit::Error,
                     mixing: Default::default(),
                     program: PROGRAM,

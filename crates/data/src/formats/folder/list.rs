@@ -244,8 +244,8 @@ impl Listing {
             return Ok(());
         };
         let problem = format!(
-            "would be written under the same name as {} (extensions become .png, and case does not \
-             count everywhere); rename one of them",
+            "would be written under the same name as {} (extensions become .png or .jpg, and case \
+             does not count everywhere); rename one of them",
             self.name(a)
         );
         Err(Error::input(&root.join(self.name(b)), problem))

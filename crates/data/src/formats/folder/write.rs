@@ -1,8 +1,8 @@
-//! Writing a folder of PNG files and their sums.
+//! Writing a folder of PNG or JPEG files and their sums.
 
 use super::{Layout, stem, sums};
 use crate::{
-    Batch, Depth, Error, FileRecord, Plan, Result, Sink, Stored,
+    Batch, Depth, Error, FileRecord, Jpeg, Plan, Result, Sink, Stored,
     formats::files::{self, Endian, Growing, State},
 };
 use rayon::prelude::*;
@@ -12,7 +12,7 @@ use std::{
     path::{Component, Path},
 };
 
-/// Writes PNG files.
+/// Writes PNG files, or JPEG files where the plan says so.
 #[derive(Debug)]
 pub(super) struct FolderSink {
     plan: Plan,
@@ -22,6 +22,9 @@ pub(super) struct FolderSink {
 
 impl FolderSink {
     pub(super) fn create(plan: Plan) -> Result<Self> {
+        if plan.jpeg.is_some() && plan.depth != Depth::U8 {
+            return Err(Error::Usage(format!("JPEG holds 8 bits, not {}", plan.depth)));
+        }
         let state = State::of(&plan, 1)?;
         let sums = Growing::open(&plan.root.join(sums::NAME), state.as_ref().map(|s| s.files[0]))?;
         make_folders(&plan)?;
@@ -61,8 +64,8 @@ fn plain(name: &str) -> Result<&str> {
     }
 }
 
-/// Output path of an image: its own, with `.png`, `/`-separated.
-fn target(name: &Path) -> Result<String> {
+/// Output path of an image: its own, with another extension, `/`-separated.
+fn target(name: &Path, extension: &str) -> Result<String> {
     let refuse = || Error::Usage(format!("{} cannot be the name of an image", name.display()));
     let mut parts = Vec::new();
     for part in name.components() {
@@ -74,11 +77,19 @@ fn target(name: &Path) -> Result<String> {
     if parts.is_empty() {
         return Err(refuse());
     }
-    Ok(format!("{}.png", stem(&parts.join("/"))))
+    Ok(format!("{}.{extension}", stem(&parts.join("/"))))
+}
+
+/// A JPEG file of image `i` of a batch.
+fn encode_jpeg(batch: &Batch, i: usize, jpeg: Jpeg) -> Result<Vec<u8>> {
+    match &batch.pixels {
+        Stored::U8(v) => jpeg.encode(&v[i * batch.shape.len()..][..batch.shape.len()], batch.shape),
+        other => Err(Error::Usage(format!("JPEG holds 8 bits, not {}", other.depth()))),
+    }
 }
 
 /// A PNG file of image `i` of a batch.
-fn encode(batch: &Batch, i: usize, noise: bool) -> Result<Vec<u8>, png::EncodingError> {
+fn encode_png(batch: &Batch, i: usize, noise: bool) -> Result<Vec<u8>, png::EncodingError> {
     let shape = batch.shape;
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, shape.width as u32, shape.height as u32);
@@ -146,10 +157,14 @@ fn sync_all(root: &Path) -> Result<()> {
 impl FolderSink {
     /// Encodes and writes image `i`; returns its line for the sums.
     fn put_image(&self, batch: &Batch, i: usize) -> Result<String> {
-        let name = target(&batch.names[i])?;
+        let jpeg = self.plan.jpeg;
+        let name = target(&batch.names[i], if jpeg.is_some() { "jpg" } else { "png" })?;
         let path = self.plan.root.join(&name);
-        let bytes =
-            encode(batch, i, self.plan.noise).map_err(|e| Error::output(&path, io::Error::other(e)))?;
+        let bytes = match jpeg {
+            Some(jpeg) => encode_jpeg(batch, i, jpeg)?,
+            None => encode_png(batch, i, self.plan.noise)
+                .map_err(|e| Error::output(&path, io::Error::other(e)))?,
+        };
         // Depends on the sample alone, so that a run that goes on overwrites what was left behind.
         let temporary = format!(".visard-{}-{}.partial", batch.split, batch.first + i as u64);
         put(&path, &temporary, &bytes).map_err(|e| Error::output(&path, e))?;
