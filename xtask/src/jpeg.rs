@@ -1,10 +1,12 @@
 //! Rate and distortion of disguised images stored as JPEG, beside those of the plain images: what
 //! papers on encryption-then-compression plot (Chuman et al., IEEE TIFS 2019).
 
+use crate::document::{Table, cell, number};
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
 };
@@ -83,13 +85,11 @@ struct Point {
 /// Measures all cases on the photographs in `folder` (the bundled ones where `None`), prints a table
 /// and writes `docs/records/jpeg.json`.
 pub(crate) fn study(folder: Option<&Path>) -> anyhow::Result<()> {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let root = Path::new(crate::ROOT);
     let bundled = root.join("data/photos");
     let folder = folder.unwrap_or(&bundled);
     let photos = photos(folder)?;
     let mut records = Vec::new();
-    println!("| images | JPEG | quality | bit/pixel | PSNR, dB | plain bit/pixel | plain PSNR, dB |");
-    println!("| --- | --- | --- | --- | --- | --- | --- |");
     for case in &CASES {
         for quality in QUALITIES {
             let point = case.measure(&photos, quality)?;
@@ -99,23 +99,50 @@ pub(crate) fn study(folder: Option<&Path>) -> anyhow::Result<()> {
                 plain: case.plain,
             };
             let plain = twin.measure(&photos, quality)?;
-            println!(
-                "| {} | {} | {quality} | {:.3} | {:.2} | {:.3} | {:.2} |",
-                case.title(),
-                case.chroma(),
-                point.rate,
-                point.psnr,
-                plain.rate,
-                plain.psnr
-            );
             records.push(case.record(folder, photos.len(), quality, point, plain));
         }
     }
-    let place = root.join("docs/records/jpeg.json");
+    print!("{}", render(&records)?);
+    let place = root.join(TABLE.records);
     let lines: Vec<String> = records.iter().map(Value::to_string).collect();
     fs::create_dir_all(root.join("docs/records"))?;
     fs::write(&place, format!("[\n{}\n]\n", lines.join(",\n")))
-        .with_context(|| format!("{}", place.display()))
+        .with_context(|| format!("{}", place.display()))?;
+    TABLE.place(root)
+}
+
+/// The rate and the distortion of each case, beside the plain images at the same quality.
+pub(crate) const TABLE: Table = Table {
+    records: "docs/records/jpeg.json",
+    mark: "jpeg",
+    render,
+};
+
+fn render(records: &[Value]) -> anyhow::Result<String> {
+    let mut table = String::from(
+        "| images | JPEG | quality | bit/pixel | PSNR, dB | plain bit/pixel | plain PSNR, dB |\n\
+         | --- | --- | --- | --- | --- | --- | --- |\n",
+    );
+    for record in records {
+        let params: String = record["params"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| format!(" {name}={}", value.as_str().unwrap_or_default()))
+            .collect();
+        writeln!(
+            table,
+            "| {}{params} | {} | {} | {} | {} | {} | {} |",
+            cell(record, "scheme"),
+            cell(record, "subsampling"),
+            cell(record, "quality"),
+            number(record, "bpp", 3)?,
+            number(record, "psnr_db", 2)?,
+            number(record, "plain_bpp", 3)?,
+            number(record, "plain_psnr_db", 2)?
+        )?;
+    }
+    Ok(table)
 }
 
 /// The RGB images directly in a folder, in the order of their names.

@@ -1,6 +1,7 @@
 //! Chores of the project: `cargo xtask test` runs every check that a change must pass.
 
 mod bench;
+mod document;
 mod jpeg;
 mod schemes;
 mod throughput;
@@ -24,7 +25,8 @@ usage: cargo xtask COMMAND
           peak memory, once as it is and once ten times over
   jpeg [FOLDER]
           rate and distortion of the photographs in FOLDER (the bundled ones) stored as JPEG, plain and
-          disguised, as a table and into docs/records/jpeg.json";
+          disguised, as a table, into docs/records/jpeg.json and
+          docs/performance.md";
 
 fn main() -> anyhow::Result<()> {
     match env::args().nth(1).as_deref() {

@@ -105,7 +105,7 @@ fn scheme_code(error: &visard_core::Error) -> u8 {
     use visard_core::Error;
     match error {
         Error::UnknownScheme(_) | Error::Parameter { .. } | Error::Exhausted { .. } => 2,
-        Error::Shape { .. } | Error::ShapeText(_) => 2,
+        Error::Shape { .. } | Error::ShapeText(_) | Error::NotInvertible(_) => 2,
         Error::Material { .. } => 10,
         _ => 1,
     }

@@ -82,7 +82,7 @@ pub(crate) fn flat_aes(images: Images) -> Case {
     })
 }
 
-/// Four images, weighted, added and standardised, with nothing secret about it.
+/// Four images, weighted, added and normalised channel by channel, with nothing secret about it.
 pub(crate) fn weighted_sum(images: Images) -> Case {
     let (from, mut to) = (images.pixels(), vec![0f32; images.len()]);
     let (len, count) = (images.shape.len(), images.count);
@@ -123,14 +123,30 @@ fn sum_avx2(images: [&[u8]; 4], weights: [f32; 4], out: &mut [f32]) {
     plain_sum(images, weights, out);
 }
 
+/// Scale and shift of each channel, repeated for 16 pixels.
+const NORMAL: [[f32; 48]; 2] = {
+    let (scale, shift) = ([0.0194, 0.0197, 0.0195], [2.43, 2.42, 2.22]);
+    let mut all = [[0.0; 48]; 2];
+    let mut i = 0;
+    while i < 48 {
+        all[0][i] = scale[i % 3];
+        all[1][i] = shift[i % 3];
+        i += 1;
+    }
+    all
+};
+
 #[inline(always)]
 fn plain_sum([a, b, c, d]: [&[u8]; 4], weights: [f32; 4], out: &mut [f32]) {
+    let [a, b, c, d] = [a, b, c, d].map(|image| image.as_chunks::<48>().0);
     let values = a.iter().zip(b).zip(c).zip(d);
-    for (out, (((a, b), c), d)) in out.iter_mut().zip(values) {
-        let sum = f32::from(*a) * weights[0]
-            + f32::from(*b) * weights[1]
-            + f32::from(*c) * weights[2]
-            + f32::from(*d) * weights[3];
-        *out = sum * 0.02 - 2.4;
+    for (out, (((a, b), c), d)) in out.as_chunks_mut::<48>().0.iter_mut().zip(values) {
+        for i in 0..48 {
+            let sum = f32::from(a[i]) * weights[0]
+                + f32::from(b[i]) * weights[1]
+                + f32::from(c[i]) * weights[2]
+                + f32::from(d[i]) * weights[3];
+            out[i] = sum * NORMAL[0][i] - NORMAL[1][i];
+        }
     }
 }
