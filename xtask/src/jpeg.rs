@@ -134,7 +134,7 @@ fn render(records: &[Value]) -> anyhow::Result<String> {
             table,
             "| {}{params} | {} | {} | {} | {} | {} | {} |",
             cell(record, "scheme"),
-            cell(record, "subsampling"),
+            record["subsampling"].as_str().unwrap_or("grey"),
             cell(record, "quality"),
             number(record, "bpp", 3)?,
             number(record, "psnr_db", 2)?,
@@ -181,21 +181,6 @@ fn photos(folder: &Path) -> anyhow::Result<Vec<Photo>> {
 }
 
 impl Case {
-    fn title(&self) -> String {
-        let Some((name, params)) = self.scheme else {
-            return "plain".into();
-        };
-        let params: Vec<_> = params
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        format!("{name} {}", params.join(" "))
-    }
-
-    fn chroma(&self) -> String {
-        self.subsampling.map_or_else(|| "grey".into(), |s| s.to_string())
-    }
-
     fn measure(&self, photos: &[Photo], quality: u8) -> anyhow::Result<Point> {
         let (mut rate, mut psnr) = (0.0, 0.0);
         for photo in photos {
