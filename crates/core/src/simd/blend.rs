@@ -2,6 +2,7 @@
 //! scale and with the signs of its values drawn. No fused multiply-add, terms in their order: every
 //! path gives the same bits.
 
+use super::window;
 #[cfg(target_arch = "x86_64")]
 use super::{AVX2, VBMI};
 use std::array::from_fn;
@@ -62,29 +63,10 @@ fn tiles<const SIGNED: bool>(plan: &Plan<'_>, signs: &[[u8; TILE_SIGNS]], out: &
     )
 }
 
-/// [`Layer`]s cut into tiles.
+/// What the tiles of an output are made of.
 struct Plan<'a> {
-    first: Tiled<'a>,
-    second: Option<Tiled<'a>>,
-}
-
-struct Tiled<'a> {
-    images: [&'a [[u8; TILE]]; MAX_IMAGES],
-    /// Weights of the images; there are as many images as weights.
-    weights: &'a [f32],
-    scale: &'a [Tile],
-    shift: &'a [Tile],
-}
-
-impl<'a> Tiled<'a> {
-    fn new(layer: Layer<'a>) -> Self {
-        Self {
-            images: from_fn(|s| layer.images.get(s).map_or(&[][..], |image| image.as_chunks().0)),
-            weights: &layer.weights[..layer.images.len().min(MAX_IMAGES)],
-            scale: layer.scale,
-            shift: layer.shift,
-        }
-    }
+    first: Layer<'a>,
+    second: Option<Layer<'a>>,
 }
 
 /// The ends of a layer's images, filled up to a tile.
@@ -118,10 +100,7 @@ fn in_tiles(
     work: impl Fn(&Plan<'_>, &[[u8; TILE_SIGNS]], &mut [[f32; TILE]]),
 ) {
     let (signs, (body, rest)) = (signs.as_chunks().0, out.as_chunks_mut());
-    let plan = Plan {
-        first: Tiled::new(first),
-        second: second.map(Tiled::new),
-    };
+    let plan = Plan { first, second };
     work(&plan, &signs[..body.len()], body);
     if rest.is_empty() {
         return;
@@ -134,10 +113,8 @@ fn in_tiles(
         second_ends.each_ref().map(|end| &end[..]),
     );
     let plan = Plan {
-        first: Tiled::new(last(&first, &first_ends, body.len())),
-        second: second
-            .as_ref()
-            .map(|layer| Tiled::new(last(layer, &second_ends, body.len()))),
+        first: last(&first, &first_ends, body.len()),
+        second: second.as_ref().map(|layer| last(layer, &second_ends, body.len())),
     };
     let mut whole = [[0.0; TILE]];
     work(&plan, &signs[body.len()..=body.len()], &mut whole);
@@ -158,10 +135,10 @@ fn portable<const SIGNED: bool>(plan: &Plan<'_>, signs: &[[u8; TILE_SIGNS]], out
     }
 }
 
-fn portable_layer(layer: &Tiled<'_>, t: usize) -> [f32; TILE] {
+fn portable_layer(layer: &Layer<'_>, t: usize) -> [f32; TILE] {
     let mut sums = [0.0; TILE];
     for (s, (image, weight)) in layer.images.iter().zip(layer.weights).enumerate() {
-        for (sum, value) in sums.iter_mut().zip(&image[t]) {
+        for (sum, value) in sums.iter_mut().zip(window::<_, TILE>(image, t * TILE)) {
             let product = weight * f32::from(*value);
             *sum = if s == 0 { product } else { *sum + product };
         }
@@ -175,7 +152,7 @@ fn portable_layer(layer: &Tiled<'_>, t: usize) -> [f32; TILE] {
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
-    use super::{Plan, TILE, TILE_SIGNS, Tiled};
+    use super::{Layer, Plan, TILE, TILE_SIGNS, window};
     use bytemuck::{must_cast, must_cast_ref};
     use std::arch::x86_64::*;
 
@@ -220,11 +197,11 @@ mod avx2 {
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn layer(layer: &Tiled<'_>, t: usize, place: usize) -> [__m256; VECTORS] {
+    fn layer(layer: &Layer<'_>, t: usize, place: usize) -> [__m256; VECTORS] {
         let mut sums = [_mm256_setzero_ps(); VECTORS];
         for (s, (image, weight)) in layer.images.iter().zip(layer.weights).enumerate() {
-            let weight = _mm256_set1_ps(*weight);
-            for (sum, bytes) in sums.iter_mut().zip(image[t].as_chunks::<8>().0) {
+            let (weight, tile) = (_mm256_set1_ps(*weight), window::<_, TILE>(image, t * TILE));
+            for (sum, bytes) in sums.iter_mut().zip(tile.as_chunks::<8>().0) {
                 let bytes = must_cast([u64::from_le_bytes(*bytes), 0]);
                 let values = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
                 let product = _mm256_mul_ps(weight, values);
@@ -245,82 +222,7 @@ mod avx2 {
 }
 
 #[cfg(target_arch = "x86_64")]
-mod avx512 {
-    use super::{Plan, TILE, TILE_SIGNS, Tiled};
-    use bytemuck::{must_cast, must_cast_ref};
-    use std::arch::x86_64::*;
-
-    /// Vectors in a tile.
-    const VECTORS: usize = TILE / 16;
-
-    #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl,avx512vbmi")]
-    pub(super) fn blend<const SIGNED: bool>(
-        plan: &Plan<'_>,
-        signs: &[[u8; TILE_SIGNS]],
-        out: &mut [[f32; TILE]],
-    ) {
-        let top = _mm512_set1_epi32(i32::MIN);
-        let mut place = 0;
-        for (t, (signs, out)) in signs.iter().zip(out).enumerate() {
-            let mut sums = layer(&plan.first, t, place);
-            if let Some(second) = &plan.second {
-                let more = layer(second, t, place);
-                for (sum, more) in sums.iter_mut().zip(more) {
-                    *sum = _mm512_add_ps(*sum, more);
-                }
-            }
-            let out = out.as_chunks_mut::<16>().0;
-            for ((out, sum), signs) in out.iter_mut().zip(sums).zip(signs.as_chunks().0) {
-                let sum = _mm512_castps_si512(sum);
-                let signs = if SIGNED { u16::from_le_bytes(*signs) } else { 0 };
-                *out = split(_mm512_mask_xor_epi32(sum, signs, sum, top));
-            }
-            place += 1;
-            if place == plan.first.scale.len() {
-                place = 0;
-            }
-        }
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn split(values: __m512i) -> [f32; 16] {
-        let low = _mm512_castsi512_si256(values);
-        let high = _mm512_extracti64x4_epi64::<1>(values);
-        must_cast([low, high])
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn join(values: &[f32; 16]) -> __m512 {
-        let [low, high]: [__m256d; 2] = must_cast(*values);
-        _mm512_castpd_ps(_mm512_insertf64x4::<1>(_mm512_castpd256_pd512(low), high))
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn layer(layer: &Tiled<'_>, t: usize, place: usize) -> [__m512; VECTORS] {
-        let mut sums = [_mm512_setzero_ps(); VECTORS];
-        for (s, (image, weight)) in layer.images.iter().zip(layer.weights).enumerate() {
-            let weight = _mm512_set1_ps(*weight);
-            for (sum, bytes) in sums.iter_mut().zip(image[t].as_chunks::<16>().0) {
-                let values = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(must_cast(*bytes)));
-                let product = _mm512_mul_ps(weight, values);
-                *sum = if s == 0 {
-                    product
-                } else {
-                    _mm512_add_ps(*sum, product)
-                };
-            }
-        }
-        let scale: &[[f32; 16]; VECTORS] = must_cast_ref(&layer.scale[place].0);
-        let shift: &[[f32; 16]; VECTORS] = must_cast_ref(&layer.shift[place].0);
-        for (i, sum) in sums.iter_mut().enumerate() {
-            *sum = _mm512_add_ps(_mm512_mul_ps(*sum, join(&scale[i])), join(&shift[i]));
-        }
-        sums
-    }
-}
+mod avx512;
 
 #[cfg(test)]
 mod tests {
@@ -332,10 +234,19 @@ mod tests {
         dispatch!(avx2::blend::<true>, portable::<true>, (plan, signs, out))
     }
 
+    /// Values, and images of both layers, the usual numbers of them often.
+    fn sizes() -> impl Strategy<Value = (usize, usize, usize)> {
+        let usual = (1usize..300, 2usize..7, Just(0));
+        let mixed = (1usize..300, Just(2), 1usize..5);
+        prop_oneof![(1usize..300, 1usize..=MAX_IMAGES, 0usize..4), usual, mixed]
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+
         #[test]
         fn all_paths_give_the_portable_bits(
-            (len, first_count, second_count) in (1usize..300, 1usize..=MAX_IMAGES, 0usize..4),
+            (len, first_count, second_count) in sizes(),
             bytes in proptest::collection::vec(any::<u8>(), 300 * 20),
             weights in proptest::collection::vec(-1f32..1.0, 20),
             pattern in proptest::collection::vec(-9f32..9.0, 1..4),

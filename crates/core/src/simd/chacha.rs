@@ -24,16 +24,11 @@ const CONSTANTS: [u32; 4] = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574]
 
 /// Writes the beginnings of the XChaCha20 key streams under `key`, one for each nonce, one after the
 /// other: `out.len() / nonces.len()` bytes of each, which must be a multiple of [`CHACHA_BLOCK`].
-pub(crate) fn xchacha(key: &[u8; 32], nonces: &[[u8; 24]], out: &mut [u8]) {
+pub(crate) fn xchacha(key: &[u8; 32], nonces: &[[u8; 24]], out: &mut [u8], work: &mut ChachaRoom) {
     let share = out.len() / nonces.len().max(1);
     if share == 0 {
         return;
     }
-    let mut work = Work {
-        start: [[0; LANES]; 16],
-        state: [[0; LANES]; 16],
-        blocks: [[[0; 4]; 4]; LANES],
-    };
     for (nonces, out) in nonces.chunks(LANES).zip(out.chunks_mut(LANES * share)) {
         work.derive(key, nonces);
         // Lanes take different nonces or successive blocks of one, whichever leaves fewer of them idle.
@@ -46,15 +41,18 @@ pub(crate) fn xchacha(key: &[u8; 32], nonces: &[[u8; 24]], out: &mut [u8]) {
     }
 }
 
-/// What blocks are made of and in, wiped when dropped.
-struct Work {
+/// What blocks are made of and in, wiped when dropped, which takes as long as making a few blocks.
+/// Aligned, for a vector that straddles cache lines loads at half speed.
+#[derive(Default)]
+#[repr(align(64))]
+pub(crate) struct ChachaRoom {
     /// States before the rounds; every use sets the row of the block counter, 12.
     start: State,
     state: State,
     blocks: Blocks,
 }
 
-impl Drop for Work {
+impl Drop for ChachaRoom {
     fn drop(&mut self) {
         self.start.zeroize();
         self.state.zeroize();
@@ -62,7 +60,7 @@ impl Drop for Work {
     }
 }
 
-impl Work {
+impl ChachaRoom {
     /// Takes the keys that HChaCha20 derives from the first 16 bytes of each nonce, and its last 8.
     fn derive(&mut self, key: &[u8; 32], nonces: &[[u8; 24]]) {
         let nonce = |word: usize| from_fn(|lane| nonces.get(lane).map_or(0, |n| word_at(n, word)));
@@ -114,13 +112,7 @@ impl Work {
 
     /// Makes the blocks that belong to the states in `start`.
     fn run(&mut self) {
-        self.state.copy_from_slice(&self.start);
-        permute(&mut self.state);
-        let words = self.state.as_flattened_mut().iter_mut();
-        words
-            .zip(self.start.as_flattened())
-            .for_each(|(word, start)| *word = word.wrapping_add(*start));
-        by_lane(&self.state, &mut self.blocks);
+        make_blocks(&self.start, &mut self.blocks);
     }
 }
 
@@ -133,17 +125,25 @@ fn word_at(bytes: &[u8], word: usize) -> u32 {
         .map_or(0, |word| u32::from_le_bytes(*word))
 }
 
-/// Puts the words of each lane together.
-fn by_lane(state: &State, blocks: &mut Blocks) {
-    dispatch_wide!(avx512::by_lane, avx2::by_lane, by_lane_portable, (state, blocks))
+/// Makes the blocks of the states in `start`, the words of each lane together.
+fn make_blocks(start: &State, blocks: &mut Blocks) {
+    dispatch_wide!(
+        avx512::make_blocks,
+        avx2::make_blocks,
+        portable_blocks,
+        (start, blocks)
+    )
 }
 
-fn by_lane_portable(state: &State, blocks: &mut Blocks) {
+fn portable_blocks(start: &State, blocks: &mut Blocks) {
+    let mut state = *start;
+    portable(&mut state);
     for (lane, block) in blocks.iter_mut().enumerate() {
         for (word, place) in block.as_flattened_mut().iter_mut().enumerate() {
-            *place = state[word][lane].to_le();
+            *place = state[word][lane].wrapping_add(start[word][lane]).to_le();
         }
     }
+    state.zeroize();
 }
 
 /// The 20 rounds, in every lane.
@@ -221,10 +221,15 @@ mod avx2 {
     }
 
     #[target_feature(enable = "avx2")]
-    pub(super) fn by_lane(state: &State, blocks: &mut Blocks) {
+    pub(super) fn make_blocks(start: &State, blocks: &mut Blocks) {
         for half in [0, LANES / 2] {
-            for (four, rows) in state.as_chunks::<4>().0.iter().enumerate() {
-                let [a, b, c, d] = rows.each_ref().map(|row| eight(row, half));
+            let mut rows: [__m256i; 16] = from_fn(|word| eight(&start[word], half));
+            rounds!(quarter, &mut rows);
+            for (row, start) in rows.iter_mut().zip(start) {
+                *row = _mm256_add_epi32(*row, eight(start, half));
+            }
+            for (four, rows) in rows.as_chunks::<4>().0.iter().enumerate() {
+                let [a, b, c, d] = *rows;
                 let (t0, t1) = (_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
                 let (t2, t3) = (_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
                 let columns = [
@@ -286,10 +291,15 @@ mod avx512 {
     }
 
     #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl,avx512vbmi")]
-    pub(super) fn by_lane(state: &State, blocks: &mut Blocks) {
+    pub(super) fn make_blocks(start: &State, blocks: &mut Blocks) {
+        let mut rows: [__m512i; 16] = from_fn(|word| join(&start[word]));
+        rounds!(quarter, &mut rows);
+        for (row, start) in rows.iter_mut().zip(start) {
+            *row = _mm512_add_epi32(*row, join(start));
+        }
         // Four words of lane 4q + i lie in quarter q of `fours[..][i]`.
         let fours: [[__m512i; 4]; 4] = from_fn(|four| {
-            let [a, b, c, d] = from_fn(|word| join(&state[4 * four + word]));
+            let [a, b, c, d] = from_fn(|word| rows[4 * four + word]);
             let (t0, t1) = (_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
             let (t2, t3) = (_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
             [
@@ -344,8 +354,8 @@ mod tests {
         dispatch!(avx2::permute, portable, (state))
     }
 
-    fn narrow_by_lane(state: &State, blocks: &mut Blocks) {
-        dispatch!(avx2::by_lane, by_lane_portable, (state, blocks))
+    fn narrow_blocks(start: &State, blocks: &mut Blocks) {
+        dispatch!(avx2::make_blocks, portable_blocks, (start, blocks))
     }
 
     proptest! {
@@ -357,7 +367,7 @@ mod tests {
         ) {
             let share = blocks * CHACHA_BLOCK;
             let mut found = vec![7; nonces.len() * share];
-            xchacha(&key, &nonces, &mut found);
+            xchacha(&key, &nonces, &mut found, &mut ChachaRoom::default());
             for (nonce, found) in nonces.iter().zip(found.chunks_exact(share)) {
                 let mut expected = vec![0; share];
                 XChaCha20::new(&key.into(), &(*nonce).into()).apply_keystream(&mut expected);
@@ -366,7 +376,7 @@ mod tests {
         }
 
         #[test]
-        fn all_paths_permute_and_turn_alike(words in proptest::collection::vec(any::<u32>(), 256)) {
+        fn all_paths_permute_and_make_blocks_alike(words in proptest::collection::vec(any::<u32>(), 256)) {
             let state: State = from_fn(|word| from_fn(|lane| words[word * LANES + lane]));
             let mut states = [state; 3];
             portable(&mut states[0]);
@@ -374,18 +384,18 @@ mod tests {
             permute(&mut states[2]);
             prop_assert_eq!(states[0], states[1]);
             prop_assert_eq!(states[0], states[2]);
-            let mut turned = [[[[0; 4]; 4]; LANES]; 3];
-            by_lane_portable(&state, &mut turned[0]);
-            narrow_by_lane(&state, &mut turned[1]);
-            by_lane(&state, &mut turned[2]);
-            prop_assert_eq!(turned[0], turned[1]);
-            prop_assert_eq!(turned[0], turned[2]);
+            let mut made = [[[[0; 4]; 4]; LANES]; 3];
+            portable_blocks(&state, &mut made[0]);
+            narrow_blocks(&state, &mut made[1]);
+            make_blocks(&state, &mut made[2]);
+            prop_assert_eq!(made[0], made[1]);
+            prop_assert_eq!(made[0], made[2]);
         }
     }
 
     #[test]
     fn nothing_is_written_where_nothing_is_asked_for() {
-        xchacha(&[1; 32], &[], &mut []);
-        xchacha(&[1; 32], &[[0; 24]], &mut []);
+        xchacha(&[1; 32], &[], &mut [], &mut ChachaRoom::default());
+        xchacha(&[1; 32], &[[0; 24]], &mut [], &mut ChachaRoom::default());
     }
 }

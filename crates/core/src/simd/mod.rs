@@ -54,6 +54,7 @@ mod avx2;
 mod blend;
 mod chacha;
 mod dense;
+mod mixtures;
 mod nibbles;
 mod normals;
 pub(crate) mod permute;
@@ -69,7 +70,8 @@ pub(crate) use tokens::{activate, moments};
 #[cfg(test)]
 pub(crate) use blend::weighted_sum;
 pub(crate) use blend::{Layer, MAX_IMAGES, TILE, Tile as BlendTile, blend, signs_len};
-pub(crate) use chacha::{CHACHA_BLOCK, xchacha};
+pub(crate) use chacha::{CHACHA_BLOCK, ChachaRoom, xchacha};
+pub(crate) use mixtures::{MIX_LANES, MixRoom, MixRule, mixtures};
 pub(crate) use nibbles::{NibbleKeys, NibblePlan, permute_nibbles};
 pub(crate) use normals::{PAIRS, polar};
 pub(crate) use pixels::{accept, color_shifts, exchange_invert, expand_bits, invert, invert_exchange};

@@ -9,7 +9,7 @@ use std::array::from_fn;
 pub(crate) const PAIRS: usize = 8;
 
 /// A number for each pair.
-type Lanes = [f64; PAIRS];
+pub(super) type Lanes = [f64; PAIRS];
 
 /// Both normals of every pair of words that the method accepts, first[i] and second[i] side by
 /// side, in their order, and how many numbers these are.
@@ -27,17 +27,33 @@ pub(crate) fn polar(first: &[u64; PAIRS], second: &[u64; PAIRS]) -> ([f64; 2 * P
 }
 
 /// The two numbers of each pair, and the square of the radius that decides whether they are normals.
-fn pairs(first: &[u64; PAIRS], second: &[u64; PAIRS], u: &mut Lanes, v: &mut Lanes, s: &mut Lanes) {
+pub(super) fn pairs(
+    first: &[u64; PAIRS],
+    second: &[u64; PAIRS],
+    u: &mut Lanes,
+    v: &mut Lanes,
+    s: &mut Lanes,
+) {
     dispatch_wide!(avx512, avx2, portable, (first, second, u, v, s))
 }
 
+/// Never part of a larger function, where the compiler takes the arithmetic apart pair by pair.
 #[cfg(target_arch = "x86_64")]
+#[inline(never)]
 #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl,avx512vbmi")]
-fn avx512(first: &[u64; PAIRS], second: &[u64; PAIRS], u: &mut Lanes, v: &mut Lanes, s: &mut Lanes) {
+pub(super) fn avx512(
+    first: &[u64; PAIRS],
+    second: &[u64; PAIRS],
+    u: &mut Lanes,
+    v: &mut Lanes,
+    s: &mut Lanes,
+) {
     portable(first, second, u, v, s);
 }
 
+/// As [`avx512`].
 #[cfg(target_arch = "x86_64")]
+#[inline(never)]
 #[target_feature(enable = "avx2")]
 fn avx2(first: &[u64; PAIRS], second: &[u64; PAIRS], u: &mut Lanes, v: &mut Lanes, s: &mut Lanes) {
     portable(first, second, u, v, s);

@@ -4,7 +4,7 @@ use super::SLOTS;
 use crate::{
     Error, Salt,
     schedule::{Schedule, Stream},
-    simd::{self, CHACHA_BLOCK, PAIRS},
+    simd::{self, CHACHA_BLOCK, MixRoom, MixRule, PAIRS},
 };
 use rayon::prelude::*;
 use std::{
@@ -45,10 +45,23 @@ impl Mix {
         self.accepted(|| normals.next().ok_or(())).ok()
     }
 
-    /// Bytes of a stream that seldom are too few for [`Mix::draw_from`]: twelve words for each of
+    /// As [`Mix::draw`] for each of `weights`, 0 before, from the beginnings of their streams, equally
+    /// long and one after the other. Bit i of the result is 1 where the beginning of number i is too
+    /// short, and its weights are still 0.
+    pub(super) fn draw_group(&self, beginnings: &[u8], room: &mut MixRoom, weights: &mut [Weights]) -> u16 {
+        let rule = MixRule {
+            k: self.k,
+            // A single coefficient is 1, whatever the bounds.
+            largest: if self.k > 1 { self.largest } else { 1.0 },
+            first_two: self.first_two.unwrap_or(0.0),
+        };
+        simd::mixtures(rule, beginnings, room, weights)
+    }
+
+    /// Bytes of a stream that seldom are too few for [`Mix::draw_group`]: twelve words for each of
     /// the k normals, which take 1.3 words.
     pub(super) const fn beginning(&self) -> usize {
-        (96 * self.k).next_multiple_of(CHACHA_BLOCK)
+        (96 * self.k).next_multiple_of(2 * CHACHA_BLOCK)
     }
 
     fn accepted<E>(&self, mut normal: impl FnMut() -> Result<f64, E>) -> Result<Weights, E> {
@@ -161,7 +174,10 @@ impl Table {
     /// Place in its gallery of the partner in `slot`, 1 or above, of the sample at place `at`.
     pub(super) fn partner(&self, encoding: usize, slot: usize, at: u64) -> usize {
         let order = &self.orders[encoding * (self.slots - 1) + slot - 1];
-        order[(at % order.len() as u64) as usize] as usize
+        let len = order.len() as u64;
+        // A division takes longer than the rest.
+        let at = if at < len { at } else { at % len };
+        order[at as usize] as usize
     }
 }
 
@@ -316,6 +332,42 @@ mod tests {
             (1..100).contains(&short),
             "{short} of 400 beginnings are too short"
         );
+    }
+
+    #[test]
+    fn groups_give_the_same_coefficients() {
+        let streams = schedule().image_streams("mix", Salt([1; 16]));
+        let (mut room, mut short) = (MixRoom::default(), 0);
+        for case in 0..240 {
+            let k = 1 + case % SLOTS;
+            let mix = Mix {
+                k,
+                // Groups that are accepted at once, some that are drawn again, and some seldom accepted.
+                largest: [0.1, 0.65, 1.3 / k as f64][case / SLOTS % 3],
+                first_two: (case % 5 > 2).then_some(0.3),
+            };
+            let ids = SampleId::numbered("t", 16 * case as u64, 1 + case % 16);
+            let mut bytes = vec![0; ids.len() * mix.beginning()];
+            for (id, bytes) in ids.iter().zip(bytes.chunks_exact_mut(mix.beginning())) {
+                streams.numbered(*id, 1).fill(bytes);
+            }
+            let mut weights = vec![[0.0; SLOTS]; ids.len()];
+            let open = mix.draw_group(&bytes, &mut room, &mut weights);
+            assert_eq!(u32::from(open) >> ids.len(), 0);
+            for (i, (id, weights)) in ids.iter().zip(&weights).enumerate() {
+                if open >> i & 1 == 1 {
+                    short += 1;
+                    assert_eq!(
+                        mix.draw_from(&bytes[i * mix.beginning()..][..mix.beginning()]),
+                        None
+                    );
+                    assert_eq!(*weights, [0.0; SLOTS]);
+                } else {
+                    assert_eq!(*weights, mix.draw(&mut streams.sampler(*id, 1)));
+                }
+            }
+        }
+        assert!(short > 100, "{short} beginnings are too short");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
     pixels::{Output, PixelsMut, PixelsRef, SampleId, Samples, sized},
     schedule::{ImageStreams, Schedule},
     scheme::Disguise,
-    simd::{self, BlendTile as Tile, CHACHA_BLOCK, Layer},
+    simd::{self, BlendTile as Tile, CHACHA_BLOCK, ChachaRoom, Layer, MixRoom},
 };
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -21,7 +21,10 @@ use zeroize::Zeroizing;
 const GROUP: usize = 48 * 1024;
 
 /// Most encodings that are worked on together.
-const MOST: usize = 16;
+const MOST: usize = simd::MIX_LANES;
+
+/// Bytes of a stream that coefficients are drawn from where the usual beginning is too short.
+const LONG: usize = 16 * CHACHA_BLOCK;
 
 pub(super) struct Prepared {
     pub(super) output: Output,
@@ -67,16 +70,16 @@ impl Draws {
     }
 
     /// The first `share` bytes, rounded up to whole blocks, of the stream of each encoding.
-    fn fill(&self, group: &[Encoding], nonces: &mut Vec<[u8; 24]>, share: usize, bytes: &mut Vec<u8>) {
-        nonces.clear();
-        nonces.extend(group.iter().map(|encoding| {
+    fn fill(&self, group: &[Encoding], room: &mut StreamRoom, share: usize, bytes: &mut Vec<u8>) {
+        room.nonces.clear();
+        room.nonces.extend(group.iter().map(|encoding| {
             let mut nonce = [0; 24];
             nonce[..16].copy_from_slice(&encoding.id.0);
             nonce[16..].copy_from_slice(&(encoding.number as u64).to_le_bytes());
             nonce
         }));
         bytes.resize(group.len() * share.next_multiple_of(CHACHA_BLOCK), 0);
-        simd::xchacha(&self.key, nonces, bytes);
+        simd::xchacha(&self.key, &room.nonces, bytes, &mut room.chacha);
     }
 }
 
@@ -91,13 +94,24 @@ struct Batch<'a> {
     signs: Draws,
 }
 
+/// What streams are drawn in.
+#[derive(Default)]
+struct StreamRoom {
+    nonces: Vec<[u8; 24]>,
+    chacha: ChachaRoom,
+}
+
 /// Buffers of one worker.
 #[derive(Default)]
 struct Scratch {
     group: Vec<Encoding>,
-    nonces: Vec<[u8; 24]>,
+    streams: StreamRoom,
     /// Beginnings of the streams of a group that its coefficients are drawn from.
     beginnings: Zeroizing<Vec<u8>>,
+    /// Encodings of the group whose beginnings are too short, by their numbers.
+    late: Vec<usize>,
+    late_group: Vec<Encoding>,
+    room: MixRoom,
     weights: Zeroizing<Vec<Weights>>,
     /// Sign bits of a group.
     signs: Zeroizing<Vec<u8>>,
@@ -162,20 +176,35 @@ impl<'a> Batch<'a> {
             return;
         }
         let mix = self.prepared.mix;
-        self.coefficients.fill(
-            &scratch.group,
-            &mut scratch.nonces,
-            mix.beginning(),
-            &mut scratch.beginnings,
-        );
-        let beginnings = scratch.beginnings.chunks_exact(mix.beginning());
-        let weights = scratch.group.iter().zip(beginnings).map(|(encoding, beginning)| {
-            mix.draw_from(beginning).unwrap_or_else(|| {
-                let streams = &self.coefficients.streams;
-                mix.draw(&mut streams.sampler(encoding.id, encoding.number as u64))
-            })
-        });
-        scratch.weights.extend(weights);
+        let Scratch {
+            group,
+            streams,
+            beginnings,
+            late,
+            late_group,
+            room,
+            weights,
+            ..
+        } = scratch;
+        self.coefficients
+            .fill(group, streams, mix.beginning(), beginnings);
+        weights.resize(group.len(), [0.0; SLOTS]);
+        let open = mix.draw_group(beginnings, room, weights);
+        if open == 0 {
+            return;
+        }
+        late.clear();
+        late.extend((0..group.len()).filter(|index| open >> index & 1 == 1));
+        late_group.clear();
+        late_group.extend(late.iter().map(|index| group[*index]));
+        self.coefficients.fill(late_group, streams, LONG, beginnings);
+        let each = late.iter().zip(&*late_group);
+        for ((index, encoding), beginning) in each.zip(beginnings.chunks_exact(LONG)) {
+            weights[*index] = mix.draw_from(beginning).unwrap_or_else(|| {
+                let own = &self.coefficients.streams;
+                mix.draw(&mut own.sampler(encoding.id, encoding.number as u64))
+            });
+        }
     }
 
     /// Draws the signs of a group, unless they are given.
@@ -183,9 +212,12 @@ impl<'a> Batch<'a> {
         if self.prepared.given.is_none() {
             let share = simd::signs_len(self.prepared.output.shape.len());
             let Scratch {
-                group, nonces, signs, ..
+                group,
+                streams,
+                signs,
+                ..
             } = scratch;
-            self.signs.fill(group, nonces, share, signs);
+            self.signs.fill(group, streams, share, signs);
         }
     }
 
@@ -225,7 +257,9 @@ impl<'a> Batch<'a> {
         self.prepared
             .private
             .shift(sum(private), &mut scratch.private_shift);
-        self.prepared.public.shift(sum(public), &mut scratch.public_shift);
+        if !public.is_empty() {
+            self.prepared.public.shift(sum(public), &mut scratch.public_shift);
+        }
         let first = Layer {
             images: private_images,
             weights: private,
