@@ -69,6 +69,9 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<visard_core::Error>() {
         return Some(scheme_code(error));
     }
+    if let Some(error) = cause.downcast_ref::<visard_attacks::Error>() {
+        return Some(attack_code(error));
+    }
     cause.downcast_ref::<visard_learn::Error>().map(learn_code)
 }
 
@@ -107,6 +110,16 @@ fn scheme_code(error: &visard_core::Error) -> u8 {
         Error::UnknownScheme(_) | Error::Parameter { .. } | Error::Exhausted { .. } => 2,
         Error::Shape { .. } | Error::ShapeText(_) | Error::NotInvertible(_) => 2,
         Error::Material { .. } => 10,
+        _ => 1,
+    }
+}
+
+fn attack_code(error: &visard_attacks::Error) -> u8 {
+    use visard_attacks::Error;
+    match error {
+        Error::Unknown(_) | Error::Unfit { .. } => 2,
+        Error::Exposure(_) => 10,
+        Error::Core(error) => scheme_code(error),
         _ => 1,
     }
 }

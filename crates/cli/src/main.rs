@@ -48,6 +48,8 @@ enum Command {
     Train(commands::train::Args),
     Eval(commands::eval::Args),
     Predict(commands::predict::Args),
+    Attacks(commands::attacks::Args),
+    Attack(commands::attack::Args),
     Completions(commands::completions::Args),
 }
 
@@ -66,6 +68,8 @@ impl Command {
             Self::Train(args) => args.run(talk),
             Self::Eval(args) => args.run(talk),
             Self::Predict(args) => args.run(talk),
+            Self::Attacks(args) => args.run(talk),
+            Self::Attack(args) => args.run(talk),
             Self::Completions(args) => args.run(talk, &mut <Program as clap::CommandFactory>::command()),
         }
     }

@@ -28,7 +28,7 @@ pub use job::{Mixing, Report, Request, apply, remove};
 pub use jpeg::{Jpeg, Subsampling};
 pub use load::{Loaded, Opened};
 pub use manifest::{MANIFEST, Manifest};
-pub use material::read_material;
+pub use material::{read_material, write_arrays};
 pub use pipeline::{Control, Progress};
 pub use stage::disguise_batch;
 pub use verify::{Verified, verify};

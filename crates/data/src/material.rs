@@ -1,10 +1,10 @@
 //! Explicit key material from an `.npz` file.
 
 use crate::{Error, Limits, Result};
-use npyz::{DType, NpyFile, Order};
+use npyz::{AutoSerialize, DType, NpyFile, Order, WriterBuilder};
 use std::{
     fs::File,
-    io::{BufReader, Read},
+    io::{BufReader, Read, Write},
     path::Path,
 };
 use visard_core::{Array, Material, Values};
@@ -46,6 +46,45 @@ pub fn read_material(path: &Path, limits: &Limits) -> Result<Material> {
         material.insert(name, array)?;
     }
     Ok(material)
+}
+
+/// Writes arrays as an uncompressed `.npz` file that [`read_material`] and NumPy read.
+///
+/// # Errors
+/// If the file exists or cannot be written.
+pub fn write_arrays(path: &Path, arrays: &[(&str, Array)]) -> Result<()> {
+    let fail = |error: std::io::Error| Error::output(path, error);
+    let file = File::create_new(path).map_err(fail)?;
+    let mut archive = zip::ZipWriter::new(std::io::BufWriter::new(file));
+    let options = zip::write::SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Stored)
+        .last_modified_time(zip::DateTime::default())
+        .large_file(true);
+    for (name, array) in arrays {
+        archive
+            .start_file(format!("{name}.npy"), options)
+            .map_err(|error| fail(error.into()))?;
+        let shape: Vec<u64> = array.shape.iter().map(|side| *side as u64).collect();
+        let written = match &array.values {
+            Values::U8(values) => write_array(&mut archive, &shape, values),
+            Values::I64(values) => write_array(&mut archive, &shape, values),
+            Values::F64(values) => write_array(&mut archive, &shape, values),
+        };
+        written.map_err(fail)?;
+    }
+    let buffered = archive.finish().map_err(|error| fail(error.into()))?;
+    let file = buffered.into_inner().map_err(|error| fail(error.into_error()))?;
+    file.sync_all().map_err(fail)
+}
+
+fn write_array<T: AutoSerialize + Copy>(out: impl Write, shape: &[u64], values: &[T]) -> std::io::Result<()> {
+    let mut writer = npyz::WriteOptions::new()
+        .default_dtype()
+        .shape(shape)
+        .writer(out)
+        .begin_nd()?;
+    writer.extend(values.iter().copied())?;
+    writer.finish()
 }
 
 fn read_array(reader: impl Read) -> std::result::Result<Array, String> {

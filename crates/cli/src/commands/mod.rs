@@ -1,6 +1,8 @@
 //! One command, one file.
 
 pub(crate) mod apply;
+pub(crate) mod attack;
+pub(crate) mod attacks;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod demo;

@@ -1,5 +1,6 @@
 //! The program as a user runs it: whole stories, bad input, crashes.
 
+mod attacks;
 mod bad_input;
 mod crash;
 mod images;

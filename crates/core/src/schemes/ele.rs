@@ -24,7 +24,8 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
               position, and shuffles the blocks",
     broken_by: "two chosen images give every key and the block order; known pairs solve place by place, \
                 about 75 % of the nibbles with 5 pairs of 32x32 pixels and nearly all with 20; all images \
-                share the keys, so values at one place can be compared across the whole data set",
+                share the keys, so a few hundred disguised images alone show which blocks are neighbours, and with \
+                public images of the same kind the upper nibbles (visard attack ele-layout)",
     networks: "cnn with front=block learns, at a clear loss (the authors report 67.1 % without and 83.1 % \
                with a layer of its own for each block, against 96.7 % plain, on CIFAR-10); mlp does not \
                mind the moves",

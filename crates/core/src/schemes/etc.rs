@@ -27,9 +27,9 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
             Standard, IEICE Trans. Fundamentals 2015; Chuman, Kurihara, Kiya 2018 (security against jigsaw solvers)",
     summary: "rotates, flips, inverts and swaps the channels of each block under codes of its position, and shuffles \
               the blocks",
-    broken_by: "a single known pair reads every block that is not like another; without any pair, about 100 images \
-                under one key show by the correlation of block edges which blocks are neighbours, and jigsaw solvers \
-                assemble single images of large blocks; the histogram remains up to v and 255 - v",
+    broken_by: "a single known pair reads every block that is not like another; without any pair, the edges of \
+                blocks correlate over 20 to 100 images of one key, which puts them together again up to one state of \
+                the whole picture (visard attack etc-edges), and jigsaw solvers assemble single images of large blocks; the histogram remains up to v and 255 - v",
     networks: "cnn with front=block; published on CIFAR-10 with a front of its own for every position: 89.1%, against \
                85.9% without any front and 96.7% in the plain (measured on a variant that lost channels)",
     params: &[

@@ -22,7 +22,9 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
     paper: "Chen, Gu, Sharma: DisguisedNets, ACM TOIT 2023, doi 10.1145/3609506",
     summary: "multiplies each block by a secret matrix of its position, shuffles the blocks, adds noise",
     broken_by: "one known pair per position solves its matrix by least squares when there is no noise, a few when \
-                there is; without any pair, row norms and distances between images survive the rotation",
+                there is; without any pair, row norms and distances between images survive the rotation, and with public \
+                images of the same kind the covariances of rows and of neighbouring blocks give matrices and block order \
+                (visard attack rmt-pca)",
     networks: "cnn with front=block, or mlp; both come close to plain training",
     params: &[
         ParamSpec {

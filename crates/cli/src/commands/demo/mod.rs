@@ -3,6 +3,8 @@
 mod bundle;
 mod sheet;
 
+pub(crate) use sheet::save_image;
+
 use super::{apply::PROGRAM, predict::name_class, train};
 use crate::talk::{STOP, Talk, table};
 use anyhow::Context;

@@ -128,7 +128,7 @@ fn photographs(folder: &Path) -> anyhow::Result<Vec<Batch>> {
 }
 
 /// Writes an 8-bit grey or RGB image as PNG.
-pub(super) fn save_image(path: &Path, shape: Shape, pixels: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn save_image(path: &Path, shape: Shape, pixels: &[u8]) -> anyhow::Result<()> {
     let file = File::create(path).with_context(|| format!("{}", path.display()))?;
     let mut encoder = png::Encoder::new(BufWriter::new(file), shape.width as u32, shape.height as u32);
     encoder.set_color(if shape.channels == 1 {

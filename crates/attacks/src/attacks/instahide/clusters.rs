@@ -1,0 +1,246 @@
+//! Encodings that share a private image: clusters grown greedily in a similarity, then every encoding
+//! assigned to as many of them as it has private images.
+
+use super::{View, similarity::Similarity, transport};
+use crate::{AttackInfo, Budget, Error, Level, Needs, Outcome, Result, Rng, Verdict};
+use rayon::prelude::*;
+use visard_core::params::{Kind, ParamSpec};
+
+const NAME: &str = "instahide-clusters";
+
+/// The first step of a run goes to one of so many best ones.
+const FIRST: usize = 11;
+
+/// Times that a cluster must be found to be believed.
+const RECUR: usize = 3;
+
+pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
+    name: NAME,
+    title: "InstaHide, clusters of encodings",
+    paper: "Carlini et al., IEEE S&P 2021, arXiv 2011.05315 (clusters and assignment)",
+    summary: "grows clusters of encodings with alike magnitudes, one for each private image, and assigns \
+              every encoding to its images by min-cost flow, without using the order of the encodings",
+    level: Level::Disguised,
+    applies: &["instahide"],
+    needs: Needs::Nothing,
+    params: &[ParamSpec {
+        name: "seeds",
+        help: "runs of the greedy search, each from another encoding",
+        kind: Kind::Int { min: 1, max: 100_000 },
+        default: "2000",
+    }],
+    helpers: None,
+    run: |exposure, params, budget, rng, progress| {
+        let view = View::read(NAME, exposure)?;
+        let mut outcome = Outcome::nothing();
+        progress(0.0, "similarity of all pairs");
+        let Some(similarity) = Similarity::of(&view.magnitudes, view.shape.len(), budget) else {
+            outcome.verdict = Verdict::Inconclusive("the similarity of all pairs is too much".into());
+            return Ok(outcome);
+        };
+        progress(0.3, "clusters");
+        let wanted = Wanted {
+            images: view.samples,
+            each: view.inside.min(view.samples),
+            seeds: params.int("seeds") as usize,
+        };
+        let found = clusters(&similarity, wanted, budget, rng)?;
+        outcome.figures.insert("clusters", found.len() as f64);
+        outcome.figures.insert("images", view.samples as f64);
+        progress(0.8, "assignment");
+        if found.len() < view.samples {
+            outcome.verdict =
+                Verdict::Inconclusive(format!("{} of {} clusters were found", found.len(), view.samples));
+            return Ok(outcome);
+        }
+        let Some(sets) = assignment(&similarity, &found, wanted.each, budget)? else {
+            outcome.verdict = Verdict::Inconclusive("the clusters were found, not the assignment".into());
+            return Ok(outcome);
+        };
+        // Encodings of one sample follow each other, so its cluster must be in the sets of all of them.
+        let mut kept = 0;
+        for sets in sets.chunks(view.each) {
+            let shared = |cluster: usize| sets.iter().filter(|set| set.contains(&cluster)).count();
+            kept += (0..found.len()).map(shared).max().unwrap_or(0);
+        }
+        outcome
+            .figures
+            .insert("same_sample_together", kept as f64 / view.count() as f64);
+        Ok(outcome)
+    },
+};
+
+/// What clusters to look for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// Private images, each a cluster.
+    pub images: usize,
+    /// Private images in each encoding.
+    pub each: usize,
+    /// Runs of the greedy search.
+    pub seeds: usize,
+}
+
+impl Wanted {
+    /// Encodings that a cluster has on average.
+    fn size(&self, count: usize) -> usize {
+        (count * self.each / self.images).clamp(1, count)
+    }
+}
+
+/// Clusters that share an image, the most coherent first, each as the encodings of its core. From
+/// each seed the encoding of largest summed similarity is added again and again; kept is what recurs
+/// and overlaps earlier clusters by less than half. First the first half of the runs counts, then
+/// the first quarter.
+///
+/// # Errors
+/// If there are no images or fewer encodings than two.
+pub fn clusters(
+    similarity: &Similarity,
+    wanted: Wanted,
+    budget: &Budget,
+    rng: &mut Rng,
+) -> Result<Vec<Vec<usize>>> {
+    let count = similarity.count();
+    if wanted.images == 0 || wanted.each == 0 || count < 2 {
+        return Err(Error::Exposure(format!(
+            "{count} encodings of {} images have no clusters",
+            wanted.images
+        )));
+    }
+    let size = wanted.size(count);
+    let order = rng.permutation(count);
+    let seeds: Vec<(usize, u64)> = (0..wanted.seeds)
+        .map(|i| (order[i % count], rng.next_u64()))
+        .collect();
+    let runs: Vec<Vec<usize>> = seeds
+        .into_par_iter()
+        .filter(|_| !budget.is_spent())
+        .map(|(seed, random)| grow(similarity, seed, size, &mut Rng::new(random)))
+        .collect();
+    let mut kept: Vec<(Vec<usize>, Bits)> = Vec::new();
+    for share in [2, 4] {
+        keep(similarity, &runs, (size / share).max(1), wanted.images, &mut kept);
+    }
+    Ok(kept.into_iter().map(|(core, _)| core).collect())
+}
+
+/// One greedy run: `size` encodings in the order in which they were added.
+fn grow(similarity: &Similarity, seed: usize, size: usize, rng: &mut Rng) -> Vec<usize> {
+    let mut sums = similarity.row(seed).to_vec();
+    sums[seed] = f32::NEG_INFINITY;
+    let mut run = vec![seed];
+    while run.len() < size {
+        let next = match run.len() {
+            1 => {
+                let mut order: Vec<usize> = (0..sums.len()).collect();
+                let best = FIRST.min(sums.len() - 1);
+                order.select_nth_unstable_by(best - 1, |a, b| sums[*b].total_cmp(&sums[*a]));
+                order.truncate(best);
+                order.sort_unstable();
+                order[rng.below(best)]
+            }
+            _ => (0..sums.len()).fold(0, |best, i| if sums[i] > sums[best] { i } else { best }),
+        };
+        run.push(next);
+        sums.iter_mut()
+            .zip(similarity.row(next))
+            .for_each(|(sum, value)| *sum += value);
+        sums[next] = f32::NEG_INFINITY;
+    }
+    run
+}
+
+/// A set of encodings, one bit each.
+type Bits = Vec<u64>;
+
+fn overlap(a: &Bits, b: &Bits) -> usize {
+    a.iter().zip(b).map(|(a, b)| (a & b).count_ones() as usize).sum()
+}
+
+/// Keeps the cores of `core` encodings that recur and are new.
+fn keep(
+    similarity: &Similarity,
+    runs: &[Vec<usize>],
+    core: usize,
+    images: usize,
+    kept: &mut Vec<(Vec<usize>, Bits)>,
+) {
+    let bits = |members: &[usize]| {
+        let mut bits = vec![0u64; similarity.count().div_ceil(64)];
+        members.iter().for_each(|i| bits[i / 64] |= 1 << (i % 64));
+        bits
+    };
+    let cores: Vec<(&[usize], Bits)> = runs
+        .iter()
+        .map(|run| (&run[..core], bits(&run[..core])))
+        .collect();
+    let mut candidates: Vec<(f32, usize)> = (0..cores.len())
+        .into_par_iter()
+        .filter_map(|i| {
+            let (members, own) = &cores[i];
+            let alike = cores.iter().filter(|(_, other)| 2 * overlap(own, other) > core);
+            let inner = members
+                .iter()
+                .map(|a| members.iter().map(|b| similarity.row(*a)[*b]).sum::<f32>());
+            (alike.count() >= RECUR).then(|| (inner.sum(), i))
+        })
+        .collect();
+    candidates.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    for (_, i) in candidates {
+        if kept.len() == images {
+            return;
+        }
+        let (members, own) = &cores[i];
+        if kept.iter().all(|(_, other)| 2 * overlap(own, other) < core) {
+            kept.push((members.to_vec(), own.clone()));
+        }
+    }
+}
+
+/// Rounds of assigning all encodings and taking the assigned ones as the clusters.
+const ROUNDS: usize = 3;
+
+/// The `each` clusters of every encoding: those that it is most alike to on average, where no
+/// cluster takes more than its share of the encodings. `None` if the time is up.
+///
+/// # Errors
+/// If there are fewer clusters than `each`.
+pub fn assignment(
+    similarity: &Similarity,
+    clusters: &[Vec<usize>],
+    each: usize,
+    budget: &Budget,
+) -> Result<Option<Vec<Vec<usize>>>> {
+    let count = similarity.count();
+    let most = (count * each).div_ceil(clusters.len().max(1));
+    let mut members = clusters.to_vec();
+    let mut sets = None;
+    for _ in 0..ROUNDS {
+        let costs: Vec<f32> = (0..count)
+            .into_par_iter()
+            .flat_map_iter(|encoding| {
+                let row = similarity.row(encoding);
+                let members = &members;
+                members.iter().map(move |members| {
+                    let others = members.iter().filter(|member| **member != encoding);
+                    let (sum, number) =
+                        others.fold((0.0, 0usize), |(sum, number), i| (sum + row[*i], number + 1));
+                    -sum / number.max(1) as f32
+                })
+            })
+            .collect();
+        let Some(found) = transport::assign(&costs, clusters.len(), each, most, budget)? else {
+            break;
+        };
+        members = vec![Vec::with_capacity(most); clusters.len()];
+        for (encoding, set) in found.iter().enumerate() {
+            set.iter().for_each(|cluster| members[*cluster].push(encoding));
+        }
+        if sets.as_ref() == Some(&found) {
+            break;
+        }
+        sets = Some(found);
+    }
+    Ok(sets)
+}

@@ -1,0 +1,62 @@
+//! The registry of attacks: one attack, one file, one line here.
+
+mod aes;
+pub mod etc;
+pub mod instahide;
+mod le;
+pub mod linkage;
+pub mod neuracrypt;
+mod rmt;
+mod skk;
+mod span;
+mod statistics;
+
+use crate::{AttackInfo, Error, Result};
+
+/// Every attack, in the order in which help lists them.
+pub static ALL: &[&AttackInfo] = &[
+    &statistics::INFO,
+    &linkage::INFO,
+    &span::INFO,
+    &skk::leading_bit::INFO,
+    &skk::propagation::INFO,
+    &skk::graph::INFO,
+    &skk::helper::INFO,
+    &skk::known::INFO,
+    &skk::statistical::INFO,
+    &le::helper::INFO,
+    &le::known::INFO,
+    &le::statistics::INFO,
+    &le::ele_helper::INFO,
+    &le::ele_known::INFO,
+    &le::ele_layout::INFO,
+    &le::bytes_helper::INFO,
+    &le::bytes_known::INFO,
+    &le::bytes_statistics::INFO,
+    &etc::known::INFO,
+    &etc::helper::INFO,
+    &etc::jigsaw::INFO,
+    &etc::edges::INFO,
+    &rmt::regression::INFO,
+    &rmt::matching::INFO,
+    &rmt::row_norms::INFO,
+    &rmt::pca::INFO,
+    &rmt::helper::INFO,
+    &aes::codebook::INFO,
+    &aes::equality::INFO,
+    &instahide::abs::INFO,
+    &instahide::similarity::INFO,
+    &instahide::clusters::INFO,
+    &instahide::resolve::INFO,
+    &instahide::public::INFO,
+    &neuracrypt::order::INFO,
+    &neuracrypt::matching::INFO,
+];
+
+/// The registry entry of that name.
+pub fn find(name: &str) -> Result<&'static AttackInfo> {
+    ALL.iter()
+        .copied()
+        .find(|info| info.name == name)
+        .ok_or_else(|| Error::Unknown(name.into()))
+}

@@ -1,0 +1,469 @@
+//! Attacks on schemes that mix images or tokens: each must break what it is said to break, and find
+//! nothing where there is nothing.
+
+use std::{collections::BTreeMap, io::Read, path::PathBuf, time::Duration};
+use visard_attacks::{
+    Budget, Error, Exposure, Outcome, Result, Rng, Set, Target, Verdict,
+    attacks::{
+        self,
+        instahide::{
+            Blend,
+            public::rank,
+            recovery::{Options, Problem, Recovered, recover},
+            similarity::Similarity,
+        },
+    },
+};
+use visard_core::{
+    Array, Gallery, Key, MasterSecret, Material, Pixels, PixelsMut, Salt, SampleId, Samples, Shape, Values,
+    params::Params,
+};
+
+/// Side of the test images.
+const SIDE: usize = 28;
+const SHAPE: Shape = Shape::new(SIDE, SIDE, 1);
+const LEN: usize = SIDE * SIDE;
+
+/// Mean and deviation of private images with norm=cifar10, one channel.
+const CIFAR: (f32, f32) = ((0.4914 + 0.4822 + 0.4465) / 3.0, (0.2023 + 0.1994 + 0.2010) / 3.0);
+
+fn data(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../data")
+        .join(name)
+}
+
+/// The first garments.
+fn garments(count: usize) -> Vec<u8> {
+    let file = std::fs::File::open(data("fashion-mnist-12k/t10k-images-idx3-ubyte.gz")).unwrap();
+    let mut bytes = vec![0; 16 + 784 * count];
+    flate2::read::GzDecoder::new(file).read_exact(&mut bytes).unwrap();
+    bytes.split_off(16)
+}
+
+/// Pieces of the photographs, in grey, at places all over them.
+fn patches(count: usize) -> Vec<u8> {
+    let photos: Vec<_> = ["astronaut", "chelsea", "coffee"]
+        .iter()
+        .map(|name| {
+            image::open(data(&format!("photos/{name}.png")))
+                .unwrap()
+                .to_luma8()
+        })
+        .collect();
+    let mut rng = Rng::new(77);
+    let piece = |i: usize| {
+        let photo = &photos[i % photos.len()];
+        let (width, height) = (photo.width() as usize, photo.height() as usize);
+        let (x, y) = (rng.below(width - 2 * SIDE), rng.below(height - 2 * SIDE));
+        let at = |p: usize| (x + p % SIDE * 2, y + p / SIDE * 2);
+        (0..LEN)
+            .map(|p| photo.get_pixel(at(p).0 as u32, at(p).1 as u32).0[0])
+            .collect::<Vec<_>>()
+    };
+    (0..count).flat_map(piece).collect()
+}
+
+/// Private and public images; every private one is a class of its own, so that soft labels are the
+/// coefficients.
+struct Images {
+    private: Vec<u8>,
+    public: Vec<u8>,
+}
+
+impl Images {
+    fn garments(count: usize) -> Self {
+        Self {
+            private: garments(count),
+            public: Vec::new(),
+        }
+    }
+}
+
+impl Gallery for Images {
+    fn len(&self) -> usize {
+        self.private.len() / LEN
+    }
+    fn image(&self, place: usize) -> &[u8] {
+        &self.private[place * LEN..][..LEN]
+    }
+    fn label(&self, place: usize) -> Option<u32> {
+        Some(place as u32)
+    }
+    fn public_len(&self) -> usize {
+        self.public.len() / LEN
+    }
+    fn public_image(&self, place: usize) -> &[u8] {
+        &self.public[place * LEN..][..LEN]
+    }
+}
+
+fn texts(settings: &[(&str, &str)]) -> BTreeMap<String, String> {
+    settings
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect()
+}
+
+/// Encodings under a key of the test, with the private parts of their blends.
+fn encode(images: &Images, settings: &[(&str, &str)]) -> (Vec<f32>, Vec<Blend>) {
+    let key = Key::new(
+        "instahide",
+        &texts(settings),
+        None,
+        MasterSecret::new([5; 32]),
+        None,
+    )
+    .unwrap();
+    let disguise = key.disguise(SHAPE).unwrap();
+    let ids = SampleId::numbered("train", 0, images.len());
+    let samples = Samples {
+        gallery: Some(images),
+        ..Samples::new(Salt([6; 16]), &ids)
+    };
+    let count = images.len() * key.scheme().encodings();
+    let mut encodings = vec![0f32; count * LEN];
+    disguise
+        .apply(samples, &images.private, PixelsMut::F32(&mut encodings))
+        .unwrap();
+    let labels: Vec<u32> = (0..images.len() as u32).collect();
+    let mut weights = vec![0f32; count * images.len()];
+    disguise
+        .soft_labels(samples, &labels, images.len(), &mut weights)
+        .unwrap();
+    let blends = weights.chunks(images.len()).map(|row| {
+        let parts = row.iter().enumerate().filter(|(_, weight)| **weight > 0.0);
+        parts.map(|(image, weight)| (image, f64::from(*weight))).collect()
+    });
+    (encodings, blends.collect())
+}
+
+fn exposure(settings: &[(&str, &str)], encodings: Vec<f32>) -> Exposure {
+    let target = Target::new("instahide", &texts(settings), SHAPE).unwrap();
+    Exposure::new(
+        target,
+        Set::new(SHAPE, Pixels::F32(encodings), Vec::new()).unwrap(),
+    )
+    .unwrap()
+}
+
+fn run(name: &str, exposure: &Exposure, settings: &[(&str, &str)], budget: &Budget) -> Result<Outcome> {
+    let info = attacks::find(name)?;
+    let params = Params::resolve(info.params, &texts(settings))?;
+    (info.run)(exposure, &params, budget, &mut Rng::new(1), &|_, _| {})
+}
+
+fn attack(name: &str, exposure: &Exposure) -> Outcome {
+    run(name, exposure, &[], &Budget::generous()).unwrap()
+}
+
+fn magnitudes(encodings: &[f32]) -> Vec<f32> {
+    encodings.iter().map(|value| value.abs()).collect()
+}
+
+/// The bytes as the scheme normalises them with norm=cifar10, one channel.
+fn normalised(bytes: &[u8], mean: f32, deviation: f32) -> Vec<f32> {
+    bytes
+        .iter()
+        .map(|byte| (f32::from(*byte) / 255.0 - mean) / deviation)
+        .collect()
+}
+
+fn correlation(a: &[f32], b: &[f32]) -> f64 {
+    let mean = |v: &[f32]| v.iter().map(|x| f64::from(*x)).sum::<f64>() / v.len() as f64;
+    let (ma, mb) = (mean(a), mean(b));
+    let (mut ab, mut aa, mut bb) = (0.0, 1e-12, 1e-12);
+    for (x, y) in a.iter().zip(b) {
+        let (x, y) = (f64::from(*x) - ma, f64::from(*y) - mb);
+        (ab, aa, bb) = (ab + x * y, aa + x * x, bb + y * y);
+    }
+    ab / f64::sqrt(aa * bb)
+}
+
+/// Correlation with the originals, all images less the mean image of the originals: an attack that
+/// gives that mean for all of them has 0.
+fn likeness(found: &[f32], truth: &[u8]) -> f64 {
+    let truth: Vec<f32> = truth.iter().map(|byte| f32::from(*byte)).collect();
+    let count = truth.len() / LEN;
+    let centred = |rows: &[f32]| -> Vec<f32> {
+        let mean = |p: usize| (0..count).map(|i| rows[i * LEN + p]).sum::<f32>() / count as f32;
+        let means: Vec<f32> = (0..LEN).map(mean).collect();
+        rows.iter()
+            .enumerate()
+            .map(|(i, value)| value - means[i % LEN])
+            .collect()
+    };
+    let (found, truth) = (centred(found), centred(&truth));
+    let each = found.chunks(LEN).zip(truth.chunks(LEN));
+    each.map(|(a, b)| correlation(a, b)).sum::<f64>() / count as f64
+}
+
+fn oracle(images: usize, encodings: &[f32], blends: &[Blend], options: &Options) -> Recovered {
+    let problem = Problem {
+        shape: SHAPE,
+        images,
+        magnitudes: &magnitudes(encodings),
+        blends,
+        known: None,
+    };
+    recover(&problem, options, &Budget::generous()).unwrap()
+}
+
+#[test]
+fn one_image_alone_is_recovered_exactly_up_to_sign() {
+    let images = Images::garments(6);
+    let (encodings, blends) = encode(&images, &[("k", "1")]);
+    let found = oracle(6, &encodings, &blends, &Options::constant(SHAPE, -1.0));
+    let truth = normalised(&images.private, CIFAR.0, CIFAR.1);
+    for (found, truth) in found.images.iter().zip(&truth) {
+        assert!((found.abs() - truth.abs()).abs() < 1e-4, "{found} {truth}");
+    }
+    let set = exposure(&[("k", "1")], encodings);
+    for name in ["instahide-abs", "instahide-recovery"] {
+        let outcome = run(name, &set, &[], &Budget::generous()).unwrap();
+        let pictures = outcome.reconstructions.unwrap();
+        assert_eq!((pictures.len(), pictures.shape()), (6, SHAPE));
+    }
+}
+
+#[test]
+fn true_blends_give_the_images_but_not_from_noise_or_from_other_blends() {
+    let images = Images::garments(30);
+    let (encodings, mut blends) = encode(&images, &[("k", "4"), ("encodings", "10")]);
+    let options = Options::constant(SHAPE, -1.0);
+    let found = oracle(30, &encodings, &blends, &options);
+    let right = likeness(&found.images, &images.private);
+    let mut rng = Rng::new(3);
+    let random = Options {
+        start: (0..30 * LEN).map(|_| rng.unit() as f32 - 0.5).collect(),
+        restarts: 0,
+        ..options.clone()
+    };
+    let noise = likeness(&oracle(30, &encodings, &blends, &random).images, &images.private);
+    blends.rotate_left(37);
+    let other = oracle(30, &encodings, &blends, &options);
+    let wrong = likeness(&other.images, &images.private);
+    println!("true blends {right:.3}, random start {noise:.3}, other blends {wrong:.3}");
+    println!("residuals {:.3} and {:.3}", found.residual, other.residual);
+    assert!(right >= 0.8 && noise.abs() < 0.3 && wrong.abs() < 0.3);
+    assert!(other.residual > 1.5 * found.residual);
+}
+
+#[test]
+fn magnitudes_are_alike_where_an_image_is_shared() {
+    let images = Images::garments(20);
+    let settings = [("k", "2"), ("encodings", "15")];
+    let (encodings, blends) = encode(&images, &settings);
+    let budget = Budget::generous();
+    let similarity = Similarity::of(&magnitudes(&encodings), LEN, &budget).unwrap();
+    let shares = |a: usize, b: usize| {
+        blends[a]
+            .iter()
+            .any(|(i, _)| blends[b].iter().any(|(j, _)| i == j))
+    };
+    let auc = similarity.auc(shares);
+    let figures = attack("instahide-similarity", &exposure(&settings, encodings.clone())).figures;
+    println!(
+        "share an image: {auc:.3}; same sample {:.3}",
+        figures["auc_same_sample"]
+    );
+    assert!(auc > 0.6 && figures["auc_same_sample"] > 0.6);
+    let mut rng = Rng::new(4);
+    let noise = (0..encodings.len()).map(|_| rng.unit() as f32).collect();
+    let figures = attack("instahide-similarity", &exposure(&settings, noise)).figures;
+    assert!((figures["auc_same_sample"] - 0.5).abs() < 0.05);
+    assert!(Similarity::of(&encodings, LEN, &Budget::new(None, 1000)).is_none());
+    let outcome = attack("instahide-clusters", &exposure(&settings, encodings));
+    assert!(outcome.figures["clusters"] >= 1.0);
+}
+
+#[test]
+fn nothing_but_the_encodings_gives_the_images() {
+    let images = Images::garments(30);
+    let settings = [("k", "4"), ("encodings", "40")];
+    let (encodings, _) = encode(&images, &settings);
+    let outcome = attack("instahide-recovery", &exposure(&settings, encodings.clone()));
+    assert_eq!(outcome.verdict, Verdict::Complete);
+    let residual = outcome.figures["residual"];
+    let right = likeness(&outcome.reconstructions.unwrap().to_floats(), &images.private);
+    // The same magnitudes, each encoding's pixels in another order: nothing is shared any more.
+    let mut rng = Rng::new(6);
+    let shuffle = |row: &[f32]| -> Vec<f32> { rng.permutation(LEN).into_iter().map(|i| row[i]).collect() };
+    let mixed = encodings.chunks(LEN).flat_map(shuffle).collect();
+    let other = attack("instahide-recovery", &exposure(&settings, mixed));
+    let wrong = likeness(&other.reconstructions.unwrap().to_floats(), &images.private);
+    println!(
+        "found {right:.3}, residual {residual:.3}; shuffled {wrong:.3}, {:.3}",
+        other.figures["residual"]
+    );
+    assert!(right > 0.55 && wrong.abs() < 0.1);
+    assert!(other.figures["residual"] > 1.5 * residual);
+}
+
+/// A standard normal.
+fn normal(rng: &mut Rng) -> f64 {
+    (-2.0 * (1.0 - rng.unit()).ln()).sqrt() * (std::f64::consts::TAU * rng.unit()).cos()
+}
+
+/// Encodings under explicit draws, which tell the public images in each: two private and two public.
+fn with_public(images: &Images, each: usize) -> (Vec<f32>, Vec<Blend>) {
+    let (k, count, mut rng) = (4, images.len() * each, Rng::new(12));
+    let (mut lams, mut idx, mut planted) = (Vec::new(), vec![0i64; (k - 1) * count], Vec::new());
+    for i in 0..count {
+        let weights = loop {
+            let powers: Vec<f64> = (0..k).map(|_| normal(&mut rng).abs().powi(k as i32)).collect();
+            let total: f64 = powers.iter().sum();
+            let weights: Vec<f64> = powers.iter().map(|power| power / total).collect();
+            if weights.iter().all(|weight| *weight <= 0.65) && weights[0] + weights[1] >= 0.3 {
+                break weights;
+            }
+        };
+        idx[i] = rng.below(images.len()) as i64;
+        let public = (2..k).map(|slot| {
+            let number = rng.below(images.public_len());
+            idx[(slot - 1) * count + i] = number as i64;
+            (number, weights[slot])
+        });
+        planted.push(public.collect());
+        lams.extend(weights);
+    }
+    let sign = (0..count * LEN).map(|_| 2 * rng.below(2) as i64 - 1).collect();
+    let mut material = Material::new();
+    let mut add = |name: &str, shape: &[usize], values| {
+        let shape = shape.to_vec();
+        material.insert(name, Array { shape, values }).unwrap();
+    };
+    add("lams", &[count, k], Values::F64(lams));
+    add("idx", &[k - 1, count], Values::I64(idx));
+    add("sign", &[count, SIDE, SIDE, 1], Values::I64(sign));
+    add("inside", &[1], Values::I64(vec![2]));
+    let params = texts(&[("cross", "true"), ("k", "4")]);
+    let key = Key::new(
+        "instahide",
+        &params,
+        None,
+        MasterSecret::new([1; 32]),
+        Some(material),
+    )
+    .unwrap();
+    let ids = SampleId::numbered("train", 0, count);
+    let samples = Samples {
+        gallery: Some(images),
+        ..Samples::new(Salt([1; 16]), &ids)
+    };
+    let plain: Vec<u8> = (0..count).flat_map(|i| images.image(i / each).to_vec()).collect();
+    let mut encodings = vec![0f32; count * LEN];
+    let disguise = key.disguise(SHAPE).unwrap();
+    disguise
+        .apply(samples, &plain, PixelsMut::F32(&mut encodings))
+        .unwrap();
+    (encodings, planted)
+}
+
+#[test]
+fn planted_public_images_rank_high_and_help_the_recovery() {
+    let images = Images {
+        private: garments(24),
+        public: patches(500),
+    };
+    let (encodings, planted) = with_public(&images, 20);
+    let settings = [("cross", "true"), ("k", "4"), ("encodings", "20")];
+    let blind = attack("instahide-recovery", &exposure(&settings, encodings.clone()));
+    let blind = blind.reconstructions.unwrap();
+    // The mean of what a public image is blended with, as the adversary finds it.
+    let public_norm = ((0.485 + 0.456 + 0.406) / 3.0, (0.229 + 0.224 + 0.225) / 3.0);
+    let private = normalised(blind.as_bytes().unwrap(), CIFAR.0, CIFAR.1);
+    let public = normalised(&images.public, public_norm.0, public_norm.1);
+    let mean = |rows: &[f32], p: usize| {
+        let column = rows.iter().skip(p).step_by(LEN);
+        column.sum::<f32>() / (rows.len() / LEN) as f32
+    };
+    let company: Vec<f32> = (0..LEN)
+        .map(|p| (mean(&private, p) + mean(&public, p)) / 2.0)
+        .collect();
+    let share = |candidates: &[u8]| {
+        let candidates = normalised(candidates, public_norm.0, public_norm.1);
+        let lists = rank(SHAPE, &magnitudes(&encodings), &candidates, &company, 5).unwrap();
+        let (mut all, mut high) = (0, 0);
+        for (list, planted) in lists.iter().zip(&planted) {
+            for (image, _) in planted.iter().filter(|(_, weight)| *weight >= 0.25) {
+                (all, high) = (all + 1, high + usize::from(list.contains(image)));
+            }
+        }
+        high as f64 / all as f64
+    };
+    let right = share(&images.public);
+    // The same candidates under other numbers.
+    let mut other = images.public.clone();
+    other.rotate_left(LEN * 123);
+    let wrong = share(&other);
+    println!("in the top 1%: {right:.3}; under other numbers {wrong:.3}");
+    assert!(right >= 0.88 && wrong < 0.05);
+    let public = Set::bytes(SHAPE, images.public.clone()).unwrap();
+    let exposed = exposure(&settings, encodings).with_public(public).unwrap();
+    let seeing = run(
+        "instahide-public",
+        &exposed,
+        &[("shortlist", "30"), ("passes", "2")],
+        &Budget::generous(),
+    )
+    .unwrap();
+    let like = |set: &Set| likeness(&set.to_floats(), &images.private);
+    let (blind, seeing) = (like(&blind), like(&seeing.reconstructions.unwrap()));
+    println!("without the public set {blind:.3}, with it {seeing:.3}");
+    assert!(seeing > blind && seeing > 0.55);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_and_a_spent_budget_is_said() {
+    let images = Images::garments(8);
+    let few = [("k", "2"), ("encodings", "3")];
+    let (encodings, _) = encode(&images, &few);
+    let set = exposure(&few, encodings.clone());
+    let spent = Budget::new(Some(Duration::ZERO), 8 << 30);
+    let all = Budget::generous();
+    let unfit = |name: &str, set: &Exposure| matches!(run(name, set, &[], &all), Err(Error::Unfit { .. }));
+    assert!(unfit("instahide-recovery", &set) && unfit("instahide-public", &set));
+    assert!(unfit("neuracrypt-order", &set) && unfit("neuracrypt-matching", &set));
+    let lacking = exposure(&few, encodings[..LEN * 4].to_vec());
+    assert!(matches!(
+        run("instahide-abs", &lacking, &[], &all),
+        Err(Error::Exposure(_))
+    ));
+    let other = Target::new("negpos", &BTreeMap::new(), SHAPE).unwrap();
+    let other = Exposure::new(other, Set::bytes(SHAPE, garments(2)).unwrap()).unwrap();
+    for name in ["abs", "similarity", "clusters", "recovery", "public"] {
+        assert!(unfit(&format!("instahide-{name}"), &other), "{name}");
+    }
+    for name in ["instahide-similarity", "instahide-clusters"] {
+        let outcome = run(name, &set, &[], &spent).unwrap();
+        assert!(matches!(outcome.verdict, Verdict::Inconclusive(_)), "{name}");
+    }
+    let settings = [("k", "2"), ("encodings", "8")];
+    let (encodings, _) = encode(&images, &settings);
+    let set = exposure(&settings, encodings);
+    let outcome = run("instahide-recovery", &set, &[], &spent).unwrap();
+    assert!(matches!(outcome.verdict, Verdict::Inconclusive(_)));
+}
+
+#[test]
+fn the_number_of_threads_does_not_matter() {
+    let images = Images::garments(10);
+    let settings = [("k", "2"), ("encodings", "12")];
+    let set = exposure(&settings, encode(&images, &settings).0);
+    let under = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            let recovery = attack("instahide-recovery", &set);
+            (
+                recovery.reconstructions,
+                recovery.figures,
+                attack("instahide-clusters", &set).figures,
+            )
+        })
+    };
+    assert_eq!(under(1), under(3));
+}

@@ -1,0 +1,404 @@
+//! `visard attack`.
+
+use crate::{
+    commands::demo::save_image,
+    failure::Usage,
+    options::{self, ReadingArgs},
+    talk::{STOP, Talk},
+};
+use anyhow::Context;
+use serde_json::json;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+use visard_attacks::{
+    AttackInfo, Budget, Exposure, Outcome, Pairs, Rng, Set, Target, Verdict, attacks, score,
+};
+use visard_core::{Pixels, Shape, params::Params};
+use visard_data::{Loaded, Opened, Stored};
+
+/// Pictures that are written one by one; all of them are in reconstructions.npz.
+const PICTURES: usize = 64;
+
+/// Attack disguised images, without any key
+///
+/// Works on files alone, as an outside researcher would. Scheme, parameters and shapes are taken
+/// from the manifest of the disguised data set, or from --scheme, --scheme-set and --shape. An attack
+/// that chooses images writes them first (--helpers DIR); their owner disguises them; --chosen takes
+/// both back.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  visard attack rmt-row-norms --disguised disguised/ -o results/
+  visard attack rmt-regression --disguised disguised/ --pairs known/ known-disguised/ -o results/
+  visard attack skk-helper --disguised disguised/ --helpers helpers/
+  visard attack skk-helper --disguised disguised/ --chosen helpers/ helpers-disguised/ -o results/ --truth plain/")]
+pub(crate) struct Args {
+    /// Attack; `visard attacks` lists them
+    name: String,
+    /// Disguised data set to attack
+    #[arg(long, value_name = "DATA")]
+    disguised: PathBuf,
+    /// Known images: a plain data set, and the same one disguised under the attacked key
+    #[arg(long, num_args = 2, value_names = ["PLAIN", "DISGUISED"])]
+    pairs: Option<Vec<PathBuf>>,
+    /// Chosen images: what --helpers wrote, and the same disguised under the attacked key
+    #[arg(long, num_args = 2, value_names = ["HELPERS", "DISGUISED"])]
+    chosen: Option<Vec<PathBuf>>,
+    /// Plain images of a similar kind that anybody can get
+    #[arg(long, value_name = "DATA")]
+    public: Option<PathBuf>,
+    /// The plain images, to judge the result by; the attack never sees them
+    #[arg(long, value_name = "DATA")]
+    truth: Option<PathBuf>,
+    /// With --truth: judge also after the best state that the attack cannot know (a negative, an order and
+    /// inversion of the channels, a pose), chosen once for all images
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "STATES",
+        requires = "truth"
+    )]
+    modulo: Vec<Modulo>,
+    /// With --modulo: choose the state for each image
+    #[arg(long, requires = "modulo")]
+    each: bool,
+    /// Write the images that the attack wants disguised into this folder, and stop
+    #[arg(long, value_name = "DIR")]
+    helpers: Option<PathBuf>,
+    /// Folder for pictures, recovered material and the record
+    #[arg(short, long, value_name = "DIR", required_unless_present = "helpers")]
+    output: Option<PathBuf>,
+    /// Set a parameter of the attack
+    #[arg(long, value_name = "NAME=VALUE", value_parser = options::setting)]
+    set: Vec<(String, String)>,
+    /// Scheme, where there is no manifest
+    #[arg(long, value_name = "SCHEME", requires = "shape")]
+    scheme: Option<String>,
+    /// Set a parameter of the scheme, where there is no manifest
+    #[arg(long, value_name = "NAME=VALUE", value_parser = options::setting, requires = "scheme")]
+    scheme_set: Vec<(String, String)>,
+    /// Shape of the plain images, where there is no manifest
+    #[arg(long, value_name = "SHAPE", requires = "scheme")]
+    shape: Option<String>,
+    /// Split of the data sets [default: the training split]
+    #[arg(long, value_name = "NAME")]
+    split: Option<String>,
+    /// Attack the first N disguised images only
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Seconds after which the attack ends with what it has
+    #[arg(long, value_name = "SECONDS")]
+    time: Option<f64>,
+    /// Most bytes of working storage
+    #[arg(long, value_name = "BYTES", default_value_t = 8 << 30)]
+    memory: u64,
+    /// Determines what the attack draws; no secret
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    reading: ReadingArgs,
+}
+
+/// States of a picture that an attack may not be able to know.
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+enum Modulo {
+    Negative,
+    Colors,
+    Poses,
+}
+
+impl Args {
+    pub(crate) fn run(&self, talk: &Talk) -> anyhow::Result<ExitCode> {
+        let info = attacks::find(&self.name)?;
+        let params = Params::resolve(info.params, &options::settings(&self.set)?)?;
+        let mut data = Opened::open(&self.disguised, self.reading.reading())?;
+        let target = self.target(&mut data)?;
+        if let Some(folder) = &self.helpers {
+            return write_helpers(info, &target, &params, folder, talk);
+        }
+        let output = self.output.as_deref().context("say -o DIR")?;
+        let exposure = self.exposure(target, &mut data)?;
+        create_empty(output)?;
+        let time = self.time.map(Duration::try_from_secs_f64).transpose();
+        let time = time.map_err(|error| Usage(format!("--time: {error}")))?;
+        let budget = Budget::stoppable(time, self.memory, &STOP);
+        let bar = talk.bar(info.name, 1000, "");
+        let progress = |share: f64, what: &str| {
+            bar.set_position((share.clamp(0.0, 1.0) * 1000.0) as u64);
+            bar.set_message(what.to_string());
+        };
+        let started = Instant::now();
+        let outcome = (info.run)(&exposure, &params, &budget, &mut Rng::new(self.seed), &progress);
+        bar.finish_and_clear();
+        let outcome = outcome?;
+        let record = self.record(info, &params, &exposure, &outcome, started.elapsed())?;
+        write_outcome(output, &outcome)?;
+        let text = serde_json::to_string_pretty(&record)? + "\n";
+        std::fs::write(output.join("record.json"), text).context("record.json")?;
+        talk.result("attack", told(info, &outcome, &record, output), record)?;
+        if STOP.load(Ordering::Relaxed) {
+            return Ok(ExitCode::from(130));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What is public about the disguise.
+    fn target(&self, data: &mut Opened) -> anyhow::Result<Target> {
+        if let (Some(scheme), Some(shape)) = (&self.scheme, &self.shape) {
+            return Ok(Target::new(
+                scheme,
+                &options::settings(&self.scheme_set)?,
+                shape.parse()?,
+            )?);
+        }
+        let Some(manifest) = &data.manifest else {
+            let problem = "has no visard.json that names its scheme: say --scheme and --shape";
+            return Err(visard_data::Error::input(&self.disguised, problem).into());
+        };
+        let plain = manifest.plain_shape.or(manifest.shape);
+        let plain = plain.context("the images have several shapes; attack those of one shape")?;
+        Ok(Target::new(&manifest.scheme, &manifest.params.texts(), plain)?)
+    }
+
+    fn exposure(&self, target: Target, data: &mut Opened) -> anyhow::Result<Exposure> {
+        let limit = self.limit.unwrap_or(usize::MAX);
+        let mut exposure = Exposure::new(target, self.load(data, &self.disguised, limit)?)?;
+        if let Some([plain, disguised]) = self.pairs.as_deref() {
+            exposure = exposure.with_pairs(self.load_pairs(plain, disguised)?)?;
+        }
+        if let Some([plain, disguised]) = self.chosen.as_deref() {
+            exposure = exposure.with_chosen(self.load_pairs(plain, disguised)?)?;
+        }
+        if let Some(public) = &self.public {
+            exposure = exposure.with_public(self.open(public)?)?;
+        }
+        Ok(exposure)
+    }
+
+    fn load_pairs(&self, plain: &Path, disguised: &Path) -> anyhow::Result<Pairs> {
+        Ok(Pairs::new(self.open(plain)?, self.open(disguised)?)?)
+    }
+
+    fn open(&self, path: &Path) -> anyhow::Result<Set> {
+        let mut data = Opened::open(path, self.reading.reading())?;
+        self.load(&mut data, path, usize::MAX)
+    }
+
+    fn load(&self, data: &mut Opened, path: &Path, limit: usize) -> anyhow::Result<Set> {
+        let split = match &self.split {
+            None => data.training_split(),
+            Some(name) => {
+                let found = data.meta.splits.iter().position(|split| split.name == *name);
+                found.ok_or_else(|| Usage(format!("{}: has no split {name:?}", path.display())))?
+            }
+        };
+        let scale = data.scale();
+        set_of(data.load(path, split, limit)?, scale)
+    }
+
+    /// How guesses are judged.
+    fn judging<'a>(&self, exposure: &'a Exposure) -> score::Options<'a> {
+        let (low, high) = exposure
+            .target
+            .scheme
+            .output(exposure.target.plain)
+            .map_or((0.0, 0.0), |output| output.range);
+        score::Options {
+            ambiguity: score::Ambiguity {
+                negative: self.modulo.contains(&Modulo::Negative),
+                colors: self.modulo.contains(&Modulo::Colors),
+                poses: self.modulo.contains(&Modulo::Poses),
+            },
+            choose: if self.each {
+                score::Choose::Each
+            } else {
+                score::Choose::Once
+            },
+            // Values of other ranges are no grey levels that pictures could be compared in.
+            disguised: (low <= 0.0 && high >= 255.0).then_some(&exposure.disguised),
+            wrong_key: None,
+        }
+    }
+
+    fn record(
+        &self,
+        info: &AttackInfo,
+        params: &Params,
+        exposure: &Exposure,
+        outcome: &Outcome,
+        taken: Duration,
+    ) -> anyhow::Result<serde_json::Value> {
+        let scored = match (&self.truth, &outcome.reconstructions) {
+            (Some(truth), Some(guess)) => {
+                let truth = self.open(truth)?.first(exposure.disguised.len());
+                let score = score::score(&truth, guess, &self.judging(exposure))?;
+                Some(serde_json::to_value(score)?)
+            }
+            _ => None,
+        };
+        let held = |set: Option<&Set>| set.map_or(0, Set::len);
+        Ok(json!({
+            "kind": "attack", "attack": info.name, "level": info.level.to_string(), "params": params,
+            "scheme": exposure.target.name(), "scheme_params": exposure.target.scheme.params(),
+            "plain_shape": exposure.target.plain, "disguised": exposure.disguised.len(),
+            "pairs": held(exposure.pairs.as_ref().map(|p| &p.plain)),
+            "chosen": held(exposure.chosen.as_ref().map(|p| &p.plain)), "public": held(exposure.public.as_ref()),
+            "seed": self.seed, "verdict": outcome.verdict, "figures": outcome.figures, "score": scored,
+            "seconds": taken.as_secs_f64(), "version": env!("CARGO_PKG_VERSION"),
+        }))
+    }
+}
+
+/// A loaded split as an adversary's set: codes of quantised reals become reals again.
+fn set_of(loaded: Loaded, scale: Option<visard_data::Scale>) -> anyhow::Result<Set> {
+    let pixels = match (loaded.pixels, scale) {
+        (Stored::U8(codes), Some(scale)) => Pixels::F32(
+            codes
+                .into_iter()
+                .map(|code| scale.decode(u16::from(code)))
+                .collect(),
+        ),
+        (Stored::U16(codes), Some(scale)) => {
+            Pixels::F32(codes.into_iter().map(|code| scale.decode(code)).collect())
+        }
+        (Stored::U8(bytes), None) => Pixels::U8(bytes),
+        (Stored::F32(values), _) => Pixels::F32(values),
+        (Stored::U16(_), None) => anyhow::bail!("16-bit images without a scale cannot be attacked"),
+    };
+    Ok(Set::new(loaded.shape, pixels, loaded.labels)?)
+}
+
+/// Makes a folder, or takes an empty one.
+fn create_empty(folder: &Path) -> anyhow::Result<()> {
+    let taken = folder
+        .read_dir()
+        .is_ok_and(|mut entries| entries.next().is_some());
+    if taken {
+        return Err(visard_data::Error::Foreign {
+            path: folder.into(),
+            problem: "is not empty; choose another folder or delete it".into(),
+        }
+        .into());
+    }
+    std::fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))
+}
+
+fn write_helpers(
+    info: &AttackInfo,
+    target: &Target,
+    params: &Params,
+    folder: &Path,
+    talk: &Talk,
+) -> anyhow::Result<ExitCode> {
+    let Some(make) = info.helpers else {
+        return Err(Usage(format!("{} chooses no images: leave --helpers out", info.name)).into());
+    };
+    let helpers = make(target, params)?;
+    create_empty(folder)?;
+    write_pictures(folder, &helpers, usize::MAX)?;
+    talk.result(
+        "helpers",
+        format!(
+            "{}: {} images of {} to be disguised under the attacked key; then give --chosen {} DISGUISED",
+            folder.display(),
+            helpers.len(),
+            helpers.shape(),
+            folder.display()
+        ),
+        json!({ "path": folder, "images": helpers.len(), "shape": helpers.shape() }),
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Pictures, all reconstructions, and recovered material.
+fn write_outcome(folder: &Path, outcome: &Outcome) -> anyhow::Result<()> {
+    if let Some(guess) = &outcome.reconstructions {
+        let pictures = folder.join("pictures");
+        std::fs::create_dir_all(&pictures).with_context(|| format!("{}", pictures.display()))?;
+        write_pictures(&pictures, guess, PICTURES)?;
+        visard_data::write_arrays(
+            &folder.join("reconstructions.npz"),
+            &[("images", images_array(guess))],
+        )?;
+    }
+    let material: Vec<_> = outcome.material.iter().collect();
+    if !material.is_empty() {
+        let arrays: Vec<_> = material
+            .into_iter()
+            .map(|(name, array)| (name, array.clone()))
+            .collect();
+        visard_data::write_arrays(&folder.join("material.npz"), &arrays)?;
+    }
+    Ok(())
+}
+
+fn images_array(set: &Set) -> visard_core::Array {
+    let Shape {
+        height,
+        width,
+        channels,
+    } = set.shape();
+    visard_core::Array {
+        shape: vec![set.len(), height, width, channels],
+        values: match set.pixels() {
+            Pixels::U8(bytes) => visard_core::Values::U8(bytes.clone()),
+            Pixels::F32(values) => visard_core::Values::F64(values.iter().map(|v| f64::from(*v)).collect()),
+        },
+    }
+}
+
+/// The first images as PNG, numbered; floats are rounded and confined to 0..=255.
+fn write_pictures(folder: &Path, set: &Set, most: usize) -> anyhow::Result<()> {
+    let shape = set.shape();
+    if shape.channels != 1 && shape.channels != 3 {
+        return Ok(());
+    }
+    let values = set.to_floats();
+    for (i, image) in values.chunks_exact(shape.len()).take(most).enumerate() {
+        let bytes: Vec<u8> = image.iter().map(|v| (v + 0.5).clamp(0.0, 255.0) as u8).collect();
+        save_image(&folder.join(format!("{i:05}.png")), shape, &bytes)?;
+    }
+    Ok(())
+}
+
+fn told(info: &AttackInfo, outcome: &Outcome, record: &serde_json::Value, output: &Path) -> String {
+    let mut text = format!(
+        "{}: {} in {:.1} s",
+        info.name,
+        match &outcome.verdict {
+            Verdict::Complete => "ran to its end".to_string(),
+            Verdict::Inconclusive(why) => format!("inconclusive, {why}"),
+        },
+        record["seconds"].as_f64().unwrap_or_default()
+    );
+    for (name, value) in &outcome.figures {
+        text += &format!("\n  {name}: {value:.4}");
+    }
+    let found: Vec<&str> = outcome.material.iter().map(|(name, _)| name).collect();
+    if !found.is_empty() {
+        text += &format!("\n  recovered material: {}", found.join(", "));
+    }
+    let mut line = |what: &str, judged: &serde_json::Value| {
+        for state in ["raw", "modulo"] {
+            let quality = &judged[state];
+            if quality.is_object() {
+                let median = |name: &str| quality[name]["median"].to_string();
+                text += &format!(
+                    "\n  {what}, {state}: PSNR {} dB, SSIM {}, edges {}, exact values {} (medians)",
+                    median("psnr"),
+                    median("ssim"),
+                    median("edges"),
+                    median("pixels")
+                );
+            }
+        }
+    };
+    line("guess", &record["score"]["guess"]);
+    line("null, the disguised images", &record["score"]["disguised"]);
+    line("null, the mean image", &record["score"]["mean"]);
+    text + &format!("\nresults in {}", output.display())
+}
