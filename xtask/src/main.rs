@@ -1,6 +1,8 @@
 //! Chores of the project: `cargo xtask test` runs every check that a change must pass.
 
+mod audits;
 mod bench;
+mod browser;
 mod document;
 mod jpeg;
 mod schemes;
@@ -15,7 +17,9 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  test    format, lints, all tests, documentation; what CI runs
+  test [--browser]
+          format, lints, all tests, documentation; what CI runs. With --browser also the report in Debian's
+          chromium, which is installed where it is missing (needs root and apt-get)
   soft    the core's tests once more on the portable AES, without AES instructions
   bench   throughput of the schemes beside the machine's limits: prints the table, writes the
           records to docs/records/schemes.json and renders them into docs/performance.md
@@ -23,6 +27,9 @@ usage: cargo xtask COMMAND
   throughput SETS
           the whole program on SETS/fashion-mnist (IDX .gz), plain IDX to plain IDX: images/s and
           peak memory, once as it is and once ten times over
+  audits SETS [NAME...]
+          `visard audit` on every scheme (or those whose record is called NAME) with the image sets in SETS, into
+          docs/records/audit/ and docs/audit.md; audits --render renders the document again
   jpeg [FOLDER]
           rate and distortion of the photographs in FOLDER (the bundled ones) stored as JPEG, plain and
           disguised, as a table, into docs/records/jpeg.json and
@@ -30,12 +37,20 @@ usage: cargo xtask COMMAND
 
 fn main() -> anyhow::Result<()> {
     match env::args().nth(1).as_deref() {
-        Some("test") => test(),
+        Some("test") => test(env::args().any(|argument| argument == "--browser")),
         Some("soft") => soft(),
         Some("bench") => bench::measure(Path::new(ROOT)),
         Some("schemes") => schemes::write(Path::new(ROOT)),
         Some("throughput") => match env::args().nth(2) {
             Some(sets) => throughput::measure(Path::new(&sets)),
+            None => bail!("name the folder of the image sets"),
+        },
+        Some("audits") => match env::args().nth(2).as_deref() {
+            Some("--render") => audits::render(Path::new(ROOT)),
+            Some(sets) => {
+                let sets = Path::new(sets).canonicalize().with_context(|| sets.to_string())?;
+                audits::measure(Path::new(ROOT), &sets, &env::args().skip(3).collect::<Vec<_>>())
+            }
             None => bail!("name the folder of the image sets"),
         },
         Some("jpeg") => jpeg::study(env::args().nth(2).as_deref().map(Path::new)),
@@ -46,7 +61,10 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-fn test() -> anyhow::Result<()> {
+fn test(browser: bool) -> anyhow::Result<()> {
+    if browser {
+        browser::install()?;
+    }
     run("format", &["fmt", "--all", "--check"], &[])?;
     run(
         "lints",
@@ -54,6 +72,10 @@ fn test() -> anyhow::Result<()> {
         &[],
     )?;
     run("tests", &["test", "--workspace"], &[])?;
+    if browser {
+        let ignored = ["test", "--workspace", "--test", "browser", "--", "--ignored"];
+        run("the report in a browser", &ignored, &[])?;
+    }
     soft()?;
     let strict = [("RUSTDOCFLAGS", "-D warnings".to_string())];
     run(

@@ -1,6 +1,9 @@
 //! The joint that every attack fits.
 
-use crate::{Budget, Exposure, Result, Rng, Set, Target};
+use crate::{
+    Budget, Exposure, Result, Rng, Set, Target,
+    score::{Ambiguity, Choose},
+};
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
 use visard_core::{
@@ -97,8 +100,32 @@ impl fmt::Debug for AttackInfo {
 pub enum Verdict {
     /// It ran to its end; how good the result is, is for the score to say.
     Complete,
-    /// The budget ran out; this was reached.
+    /// The budget ran out, or what was given contradicts itself; this was reached.
     Inconclusive(String),
+}
+
+/// Why pairs that contradict each other lead nowhere.
+pub(crate) const CONTRADICTION: &str = "no key makes the disguised images of these pairs; are they in order, \
+                                        stored without loss and of one key?";
+
+/// A figure that shows a leak without any picture, beside what it would be if nothing leaked.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Evidence {
+    /// What the figure is, in words.
+    pub what: String,
+    /// The figure.
+    pub value: f64,
+    /// Its expectation if nothing leaks.
+    pub null: f64,
+    /// Its standard deviation if nothing leaks.
+    pub deviation: f64,
+}
+
+impl Evidence {
+    /// Standard deviations between the figure and its expectation; negative below it.
+    pub fn deviations(&self) -> f64 {
+        (self.value - self.null) / self.deviation.max(f64::MIN_POSITIVE)
+    }
 }
 
 /// What an attack found.
@@ -106,10 +133,16 @@ pub enum Verdict {
 pub struct Outcome {
     /// Guesses of the plain images, in the order of the disguised ones, where the attack makes them.
     pub reconstructions: Option<Set>,
+    /// States of the guesses that the attack cannot know.
+    pub ambiguity: Ambiguity,
+    /// Whether they are the same for the whole set or differ from image to image.
+    pub choose: Choose,
     /// Recovered key material, under the names that explicit material uses.
     pub material: Material,
     /// Figures that the attack knows without the truth (counts, margins, thresholds).
     pub figures: BTreeMap<&'static str, f64>,
+    /// Figures that show a leak without a picture.
+    pub evidence: Vec<Evidence>,
     /// Whether it came to its end.
     pub verdict: Verdict,
 }
@@ -123,12 +156,29 @@ impl Outcome {
         }
     }
 
+    /// An attack that ended before it found anything, and why.
+    pub fn inconclusive(why: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Inconclusive(why.into()),
+            ..Self::nothing()
+        }
+    }
+
+    /// The same, with guesses that may differ from the truth by these states.
+    pub fn up_to(mut self, ambiguity: Ambiguity, choose: Choose) -> Self {
+        (self.ambiguity, self.choose) = (ambiguity, choose);
+        self
+    }
+
     /// A completed attack that found nothing yet.
     pub fn nothing() -> Self {
         Self {
             reconstructions: None,
+            ambiguity: Ambiguity::default(),
+            choose: Choose::Once,
             material: Material::new(),
             figures: BTreeMap::new(),
+            evidence: Vec::new(),
             verdict: Verdict::Complete,
         }
     }

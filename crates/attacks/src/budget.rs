@@ -47,6 +47,17 @@ impl Budget {
         bytes <= self.memory
     }
 
+    /// Why `bytes` of working storage, needed for `what`, are too many, if they are.
+    pub fn lacks(&self, bytes: u64, what: &str) -> Option<String> {
+        (!self.allows(bytes)).then(|| {
+            let allowed = self.memory;
+            format!(
+                "{what} take {bytes} bytes of working storage, {allowed} are allowed; give fewer images or more \
+                 memory"
+            )
+        })
+    }
+
     /// Bytes of working storage that are allowed.
     pub fn memory(&self) -> u64 {
         self.memory

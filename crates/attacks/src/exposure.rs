@@ -86,7 +86,7 @@ impl Exposure {
     /// An exposure of disguised images alone.
     ///
     /// # Errors
-    /// If they do not have the shape and type that the target makes.
+    /// If they do not have the shape and type that the target makes, or hold values that are no numbers.
     pub fn new(target: Target, disguised: Set) -> Result<Self> {
         let exposure = Self {
             target,
@@ -150,6 +150,12 @@ impl Exposure {
             visard_core::Pixels::U8(_) => visard_core::Dtype::U8,
             visard_core::Pixels::F32(_) => visard_core::Dtype::F32,
         };
+        if let visard_core::Pixels::F32(values) = set.pixels()
+            && let Some(value) = values.iter().find(|value| !value.is_finite())
+        {
+            let problem = format!("disguised images hold {value}, which no disguise makes");
+            return Err(Error::Exposure(problem));
+        }
         if (set.shape(), found) == (output.shape, output.dtype) {
             return Ok(());
         }

@@ -19,7 +19,7 @@ mod rng;
 pub mod score;
 mod set;
 
-pub use attack::{AttackInfo, Helpers, Level, Needs, Outcome, Progress, Verdict};
+pub use attack::{AttackInfo, Evidence, Helpers, Level, Needs, Outcome, Progress, Verdict};
 pub use budget::Budget;
 pub use error::{Error, Result};
 pub use exposure::{Exposure, Pairs, Target};

@@ -218,12 +218,43 @@ pub fn percentile(sorted: &[f64], share: f64) -> f64 {
     }
 }
 
+/// Figures in JSON, which has neither infinities nor what is no number: they are the texts `inf`, `-inf`, `nan`. For `#[serde(with = "...")]`.
+pub mod number {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// Writes a figure.
+    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        super::finite_or_text(value, serializer)
+    }
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Number(f64),
+        Text(String),
+    }
+
+    /// Reads a figure.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        match Either::deserialize(deserializer)? {
+            Either::Number(value) => Ok(value),
+            Either::Text(text) => match text.parse::<f64>() {
+                Ok(value) if !value.is_finite() => Ok(value),
+                _ => Err(D::Error::custom(
+                    "a figure is neither a number nor inf, -inf or nan",
+                )),
+            },
+        }
+    }
+}
+
 pub(crate) fn finite_or_text<S: Serializer>(
     value: &f64,
     serializer: S,
 ) -> std::result::Result<S::Ok, S::Error> {
     match value {
         v if v.is_finite() => serializer.serialize_f64(*v),
+        v if v.is_nan() => serializer.serialize_str("nan"),
         v if *v > 0.0 => serializer.serialize_str("inf"),
         _ => serializer.serialize_str("-inf"),
     }

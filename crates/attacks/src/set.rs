@@ -3,7 +3,7 @@
 use crate::{Error, Result};
 use visard_core::{Pixels, Shape};
 
-/// Images of one shape, one after the other, each (H, W, C), with class numbers where known.
+/// Images of one shape, one after the other, each (H, W, C), with class numbers or soft labels where known.
 ///
 /// Disguised images of schemes of reals are floats in the scheme's own units; all others are bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +11,7 @@ pub struct Set {
     shape: Shape,
     pixels: Pixels,
     labels: Vec<u32>,
+    soft: Option<(usize, Vec<f32>)>,
 }
 
 impl Set {
@@ -36,7 +37,29 @@ impl Set {
             shape,
             pixels,
             labels,
+            soft: None,
         })
+    }
+
+    /// The set with soft labels: for each image a row of weights, one for each of `classes` classes.
+    ///
+    /// # Errors
+    /// If there are no classes, not as many rows as images, or weights that are no numbers from 0 on.
+    pub fn with_soft(mut self, classes: usize, rows: Vec<f32>) -> Result<Self> {
+        let count = self.len();
+        if classes == 0 || count.checked_mul(classes) != Some(rows.len()) {
+            return Err(Error::Exposure(format!(
+                "{} weights are no soft labels of {count} images in {classes} classes: one row is needed for each \
+                 image",
+                rows.len()
+            )));
+        }
+        if let Some(weight) = rows.iter().find(|w| !w.is_finite() || **w < 0.0) {
+            let problem = format!("soft labels must be numbers from 0 on, {weight} is none");
+            return Err(Error::Exposure(problem));
+        }
+        self.soft = Some((classes, rows));
+        Ok(self)
     }
 
     /// A set of bytes without labels.
@@ -72,6 +95,11 @@ impl Set {
         &self.labels
     }
 
+    /// Soft labels, if there are any: the number of classes, and a row of so many weights for each image.
+    pub fn soft(&self) -> Option<(usize, &[f32])> {
+        self.soft.as_ref().map(|(classes, rows)| (*classes, &rows[..]))
+    }
+
     /// The pixels as bytes.
     ///
     /// # Errors
@@ -104,6 +132,10 @@ impl Set {
                 Pixels::F32(v) => Pixels::F32(v[..values].to_vec()),
             },
             labels: self.labels.get(..count).map(<[u32]>::to_vec).unwrap_or_default(),
+            soft: self
+                .soft
+                .as_ref()
+                .map(|(classes, rows)| (*classes, rows[..count * classes].to_vec())),
         }
     }
 }

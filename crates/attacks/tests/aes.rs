@@ -1,6 +1,5 @@
 //! The attacks on the AES disguise read what repeats, and nothing else.
 
-#[path = "../examples/rmt_aes/mod.rs"]
 mod rmt_aes;
 
 use rmt_aes::{

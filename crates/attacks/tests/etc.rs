@@ -7,6 +7,7 @@ use visard_attacks::{
         self,
         etc::{Layout, Scores, neighbour_scores},
     },
+    metrics,
 };
 use visard_core::{
     Array, Key, MasterSecret, Material, Pixels, Salt, SampleId, Samples, Shape, Values, params::Params,
@@ -142,13 +143,7 @@ fn target(scheme: &str, params: &[(&str, &str)], plain: Shape) -> Target {
 }
 
 fn psnr(a: &Set, b: &Set) -> f64 {
-    let (a, b) = (a.as_bytes().unwrap(), b.as_bytes().unwrap());
-    let sum: f64 = a
-        .iter()
-        .zip(b)
-        .map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2))
-        .sum();
-    10.0 * (255.0 * 255.0 * a.len() as f64 / sum).log10()
+    metrics::psnr(a.as_bytes().unwrap(), b.as_bytes().unwrap())
 }
 
 fn scores(exposure: &Exposure, outcome: &Outcome, truth: &Material) -> Scores {

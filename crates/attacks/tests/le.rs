@@ -2,7 +2,7 @@
 
 use flate2::read::GzDecoder;
 use std::{collections::BTreeMap, fs::File, io::Read, path::PathBuf};
-use visard_attacks::{Budget, Error, Exposure, Outcome, Pairs, Result, Rng, Set, Target, attacks};
+use visard_attacks::{Budget, Error, Exposure, Outcome, Pairs, Result, Rng, Set, Target, attacks, metrics};
 use visard_core::{
     Key, MasterSecret, Pixels, Salt, SampleId, Samples, Shape, params::Params, schedule::Stream,
 };
@@ -132,15 +132,21 @@ fn patches(count: usize, left: bool, seed: u64) -> Set {
     Set::bytes(PHOTO, pixels).unwrap()
 }
 
-/// Garments over patches of photographs by absolute difference.
-fn garments(count: usize, test: bool) -> Set {
+/// Garments on black.
+fn grey_garments(count: usize, test: bool) -> Set {
     let name = if test { "t10k" } else { "train" };
     let file = File::open(data(&format!("fashion-mnist-12k/{name}-images-idx3-ubyte.gz"))).unwrap();
     let mut idx = vec![0; 16 + count * 784];
     GzDecoder::new(file).read_exact(&mut idx).unwrap();
+    Set::bytes(Shape::new(28, 28, 1), idx.split_off(16)).unwrap()
+}
+
+/// Garments over patches of photographs by absolute difference.
+fn garments(count: usize, test: bool) -> Set {
+    let garments = grey_garments(count, test);
     let mut pixels = patches(count, test, 3).as_bytes().unwrap().to_vec();
     let images = pixels.chunks_exact_mut(PHOTO.len());
-    for (image, garment) in images.zip(idx[16..].chunks_exact(784)) {
+    for (image, garment) in images.zip(garments.as_bytes().unwrap().chunks_exact(784)) {
         for (i, value) in garment.iter().enumerate() {
             let at = ((2 + i / 28) * 32 + 2 + i % 28) * 3;
             image[at..at + 3].iter_mut().for_each(|v| *v = v.abs_diff(*value));
@@ -150,9 +156,7 @@ fn garments(count: usize, test: bool) -> Set {
 }
 
 fn psnr(plain: &Set, found: &Set) -> f64 {
-    let pairs = plain.as_bytes().unwrap().iter().zip(found.as_bytes().unwrap());
-    let sum: f64 = pairs.map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2)).sum();
-    10.0 * (65_025.0 * plain.as_bytes().unwrap().len() as f64 / sum).log10()
+    metrics::psnr(plain.as_bytes().unwrap(), found.as_bytes().unwrap())
 }
 
 fn integers(outcome: &Outcome, name: &str, shape: &[usize]) -> Vec<i64> {
@@ -448,6 +452,19 @@ fn helper_blocks_and_known_pairs_break_the_byte_schemes() {
         let outcome = case.known("bytes-known", &known.first(pairs), &test).unwrap();
         let quality = psnr(&test, outcome.reconstructions.as_ref().unwrap());
         assert!(quality >= least, "{scheme} {pairs}: {quality}");
+    }
+}
+
+#[test]
+fn a_black_background_does_not_make_lower_nibbles_look_like_upper_ones() {
+    let (plain, public) = (grey_garments(100, false), grey_garments(400, true));
+    for seed in 0..3 {
+        let case = Case::new("tanaka", &[], plain.shape(), seed);
+        let exposure = case.exposure(&plain).with_public(public.clone()).unwrap();
+        let outcome = run("le-statistics", &exposure).unwrap();
+        let (perm, flip) = nibble_key(&case, 32);
+        let upper = rate(&outcome, &perm, &flip, |p| p >= 16);
+        assert!(upper >= 0.95, "{seed}: {upper}");
     }
 }
 

@@ -8,6 +8,7 @@ use visard_attacks::{
         self,
         instahide::{
             Blend,
+            labels::Labels,
             public::rank,
             recovery::{Options, Problem, Recovered, recover},
             similarity::Similarity,
@@ -298,6 +299,74 @@ fn nothing_but_the_encodings_gives_the_images() {
     );
     assert!(right > 0.55 && wrong.abs() < 0.1);
     assert!(other.figures["residual"] > 1.5 * residual);
+}
+
+/// The rows of labels of ten classes of the blends, image i being of class i % 10.
+fn soft_labels(blends: &[Blend]) -> Vec<f32> {
+    let mut rows = vec![0f32; blends.len() * 10];
+    for (row, blend) in rows.chunks_mut(10).zip(blends) {
+        blend
+            .iter()
+            .for_each(|(image, weight)| row[image % 10] += *weight as f32);
+    }
+    rows
+}
+
+#[test]
+fn soft_labels_help_the_recovery_and_wrong_ones_are_noticed() {
+    let images = Images::garments(30);
+    let settings = [("k", "4"), ("encodings", "20")];
+    let (encodings, blends) = encode(&images, &settings);
+    let set = Set::new(SHAPE, Pixels::F32(encodings.clone()), Vec::new()).unwrap();
+    let labelled = |rows: Vec<f32>| {
+        let target = Target::new("instahide", &texts(&settings), SHAPE).unwrap();
+        let set = set.clone().with_soft(10, rows).unwrap();
+        attack("instahide-recovery", &Exposure::new(target, set).unwrap())
+    };
+    let like = |outcome: &Outcome| {
+        let found = outcome.reconstructions.as_ref().unwrap();
+        likeness(&found.to_floats(), &images.private)
+    };
+    let blind = attack("instahide-recovery", &exposure(&settings, encodings));
+    let seeing = labelled(soft_labels(&blends));
+    let mut rows = soft_labels(&blends);
+    rows.rotate_left(10 * 133);
+    let wrong = labelled(rows);
+    println!(
+        "without labels {:.3}, with them {:.3} ({:?}), with those of others {:.3} ({:?})",
+        like(&blind),
+        like(&seeing),
+        seeing.figures,
+        like(&wrong),
+        wrong.figures
+    );
+    assert!(like(&seeing) > like(&blind) + 0.1 && like(&wrong) < like(&seeing) - 0.2);
+    assert_eq!(seeing.figures["labels_contradicted"], 0.0);
+    assert!(wrong.figures["labels_contradicted"] > 0.5);
+    assert!(!blind.figures.contains_key("labels_contradicted"));
+}
+
+#[test]
+fn classes_part_encodings_that_share_no_image() {
+    let images = Images::garments(20);
+    let settings = [("k", "2"), ("encodings", "15")];
+    let (encodings, blends) = encode(&images, &settings);
+    let mut similarity = Similarity::of(&magnitudes(&encodings), LEN, &Budget::generous()).unwrap();
+    let shares = |a: usize, b: usize| {
+        blends[a]
+            .iter()
+            .any(|(i, _)| blends[b].iter().any(|(j, _)| i == j))
+    };
+    let before = similarity.auc(shares);
+    let rows = soft_labels(&blends);
+    similarity.heed(&Labels::new(10, &rows));
+    let after = similarity.auc(shares);
+    println!("share an image: {before:.3}, with labels {after:.3}");
+    assert!(after > 0.85 && after > before + 0.1);
+    let set = Set::new(SHAPE, Pixels::F32(encodings), Vec::new()).unwrap();
+    let target = Target::new("instahide", &texts(&settings), SHAPE).unwrap();
+    let exposure = Exposure::new(target, set.with_soft(10, rows).unwrap()).unwrap();
+    println!("{:?}", attack("instahide-clusters", &exposure).figures);
 }
 
 /// A standard normal.

@@ -2,12 +2,13 @@
 
 use std::{io::Read, path::PathBuf};
 use visard_attacks::{
-    Budget, Rng,
+    Budget, Error, Rng, Set,
     attacks::{
         instahide::{
             Blend,
             clusters::{Wanted, assignment, clusters},
             coefficients::from_labels,
+            labels::Labels,
             similarity::Similarity,
         },
         neuracrypt::{
@@ -17,6 +18,8 @@ use visard_attacks::{
         },
     },
 };
+
+use visard_core::Shape;
 
 /// Side of the test images.
 const SIDE: usize = 28;
@@ -65,6 +68,56 @@ fn soft_labels_give_the_coefficients() {
     assert!(from_labels(&soft, 4, &sets, 12).is_err());
 }
 
+#[test]
+fn one_class_for_each_image_gives_the_true_coefficients() {
+    let mut rng = Rng::new(9);
+    let truth: Vec<Blend> = (0..60)
+        .map(|_| {
+            let set = rng.permutation(12)[..4].to_vec();
+            set.into_iter()
+                .map(|image| (image, f64::from(0.05 + rng.unit() as f32)))
+                .collect()
+        })
+        .collect();
+    let mut rows = vec![0f32; 60 * 12];
+    for (row, blend) in rows.chunks_mut(12).zip(&truth) {
+        blend
+            .iter()
+            .for_each(|(image, weight)| row[*image] = *weight as f32);
+    }
+    let sets: Vec<Vec<usize>> = truth
+        .iter()
+        .map(|blend| blend.iter().map(|part| part.0).collect())
+        .collect();
+    assert_eq!(from_labels(&rows, 12, &sets, 12).unwrap(), truth);
+    // What is only guessed is made to agree with the labels.
+    let labels = Labels::new(12, &rows);
+    let guess: Vec<Blend> = sets
+        .iter()
+        .map(|set| set.iter().map(|image| (*image, 0.25)).collect())
+        .collect();
+    let mut members = vec![Vec::new(); 12];
+    for (encoding, set) in sets.iter().enumerate() {
+        set.iter().for_each(|image| members[*image].push(encoding));
+    }
+    assert_eq!(labels.voted(&members).rescale(&labels, &guess), truth);
+}
+
+#[test]
+fn soft_labels_have_a_row_for_each_image() {
+    let set = Set::bytes(Shape::new(2, 2, 1), vec![0; 12]).unwrap();
+    assert!(set.soft().is_none());
+    for (classes, rows) in [(5, 10), (5, 20), (0, 0), (5, 0), (usize::MAX, 15)] {
+        let refused = set.clone().with_soft(classes, vec![0.5; rows]);
+        assert!(matches!(refused, Err(Error::Exposure(_))), "{classes} {rows}");
+    }
+    for weight in [f32::NAN, -0.1, f32::INFINITY] {
+        assert!(set.clone().with_soft(1, vec![0.5, weight, 0.5]).is_err());
+    }
+    let set = set.with_soft(2, vec![1.0, 0.0, 0.5, 0.5, 0.0, 1.0]).unwrap();
+    assert_eq!(set.first(2).soft(), Some((2, &[1.0, 0.0, 0.5, 0.5][..])));
+}
+
 /// A similarity of encodings of two images each, whose area under the curve is 0.95 with `gap` =
 /// 2.326; and the images in each encoding.
 fn synthetic(images: usize, count: usize, gap: f64) -> (Similarity, Vec<[usize; 2]>) {
@@ -92,7 +145,7 @@ fn assigned(similarity: &Similarity, truth: &[[usize; 2]], images: usize) -> (us
     let wanted = Wanted {
         images,
         each: 2,
-        seeds: 400,
+        seeds: 20 * images,
     };
     let found = clusters(similarity, wanted, &budget, &mut Rng::new(2)).unwrap();
     if found.len() < 2 {
@@ -129,6 +182,14 @@ fn clusters_are_found_in_a_good_similarity_and_not_in_noise() {
     let (found, right) = assigned(&similarity, &truth, 20);
     println!("noise: {found} clusters, {right:.3} right");
     assert!(right < 0.35);
+}
+
+#[test]
+fn halves_of_the_encodings_of_an_image_are_one_cluster() {
+    let (similarity, truth) = synthetic(100, 1000, 2.326);
+    let (found, right) = assigned(&similarity, &truth, 100);
+    println!("{found} clusters, {right:.3} right");
+    assert!(found == 100 && right >= 0.95);
 }
 
 /// A small random encoder of 4x4 patches: a layer, the position, and a mix, as in the scheme; the tokens

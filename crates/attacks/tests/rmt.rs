@@ -1,6 +1,5 @@
 //! The attacks on RMT break what ATTACKS, section 4, says they break, and nothing else.
 
-#[path = "../examples/rmt_aes/mod.rs"]
 mod rmt_aes;
 
 use rmt_aes::{

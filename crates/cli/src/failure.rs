@@ -72,6 +72,9 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<visard_attacks::Error>() {
         return Some(attack_code(error));
     }
+    if let Some(error) = cause.downcast_ref::<visard_audit::Error>() {
+        return Some(audit_code(error));
+    }
     cause.downcast_ref::<visard_learn::Error>().map(learn_code)
 }
 
@@ -119,6 +122,18 @@ fn attack_code(error: &visard_attacks::Error) -> u8 {
     match error {
         Error::Unknown(_) | Error::Unfit { .. } => 2,
         Error::Exposure(_) => 10,
+        Error::Core(error) => scheme_code(error),
+        _ => 1,
+    }
+}
+
+fn audit_code(error: &visard_audit::Error) -> u8 {
+    use visard_audit::Error;
+    match error {
+        Error::Subjects(_) => 10,
+        Error::Record { .. } => 10,
+        Error::Interrupted => 130,
+        Error::Attack(error) => attack_code(error),
         Error::Core(error) => scheme_code(error),
         _ => 1,
     }

@@ -4,6 +4,7 @@ mod commands;
 mod failure;
 mod open_key;
 mod options;
+mod picture;
 mod talk;
 
 use clap::{Parser, Subcommand};
@@ -14,7 +15,7 @@ use std::{process::ExitCode, sync::atomic::Ordering};
 /// Exit codes: 0 done, 1 other failure, 2 usage, 3 done but some inputs were skipped, 10 input
 /// missing or unreadable, 11 output in use by another run, 12 wrong key or passphrase, 13 output
 /// belongs to another key, scheme or version, 14 verification failed, 15 limit exceeded, 16 no
-/// space, 130 interrupted.
+/// space, 20 audit worse than --fail-on, 130 interrupted.
 #[derive(Parser)]
 #[command(name = "visard", version, max_term_width = 100, after_help = EXAMPLES)]
 struct Program {
@@ -32,6 +33,7 @@ Examples:
   visard train disguised/ --network cnn --epochs 6 -o model.safetensors
   visard eval -m model.safetensors disguised/
   visard predict -m model.safetensors -k owner.key shoe.png
+  visard audit -k owner.key fashion-mnist/ -o report.html
   visard remove -k owner.key disguised/ restored/";
 
 #[derive(Subcommand)]
@@ -50,6 +52,7 @@ enum Command {
     Predict(commands::predict::Args),
     Attacks(commands::attacks::Args),
     Attack(commands::attack::Args),
+    Audit(commands::audit::Args),
     Completions(commands::completions::Args),
 }
 
@@ -70,6 +73,7 @@ impl Command {
             Self::Predict(args) => args.run(talk),
             Self::Attacks(args) => args.run(talk),
             Self::Attack(args) => args.run(talk),
+            Self::Audit(args) => args.run(talk),
             Self::Completions(args) => args.run(talk, &mut <Program as clap::CommandFactory>::command()),
         }
     }

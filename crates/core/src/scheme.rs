@@ -59,6 +59,17 @@ impl fmt::Display for Removal {
     }
 }
 
+/// A setting that gives less away than the default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stronger {
+    /// Name of the parameter.
+    pub param: &'static str,
+    /// The value, as it is written on the command line.
+    pub value: &'static str,
+    /// What it changes for an adversary, and what it leaves.
+    pub effect: &'static str,
+}
+
 /// The registry entry of a scheme: everything that help, tables and reports show.
 #[derive(Debug)]
 pub struct SchemeInfo {
@@ -72,6 +83,8 @@ pub struct SchemeInfo {
     pub summary: &'static str,
     /// What is known to break it, and with what in hand.
     pub broken_by: &'static str,
+    /// Settings that give less away, each with what it changes; none if no setting does.
+    pub stronger: &'static [Stronger],
     /// Which networks learn from its output.
     pub networks: &'static str,
     /// Public parameters.

@@ -1,6 +1,6 @@
 //! Whole splits in memory, for training and prediction.
 
-use crate::{Batch, Error, Format, Manifest, Meta, Reading, Result, Scale, Stored, formats};
+use crate::{Batch, Error, Fit, Format, Manifest, Meta, Reading, Result, Scale, Stored, formats};
 use std::path::Path;
 use visard_core::{SampleId, Shape};
 
@@ -103,16 +103,7 @@ impl Opened {
                 break;
             }
             match &mut whole {
-                None => {
-                    whole = Some(Loaded {
-                        name: name.clone(),
-                        shape: batch.shape,
-                        ids: batch.ids.clone(),
-                        labels: batch.labels.clone(),
-                        soft: self.meta.soft.map(|classes| (classes, batch.soft.clone())),
-                        pixels: batch.pixels.clone(),
-                    });
-                }
+                None => whole = Some(self.first(&name, &batch)),
                 Some(whole) => whole.append(path, &batch)?,
             }
             if whole.as_ref().is_some_and(|w| w.ids.len() >= limit) {
@@ -120,6 +111,54 @@ impl Opened {
             }
         }
         whole.ok_or_else(|| Error::input(path, format!("holds no images in {name}")))
+    }
+
+    /// Reads the samples of a split at these places, which must ascend, and brings them to a shape where one is
+    /// given. Places that the split does not have are left out.
+    ///
+    /// # Errors
+    /// If images are unreadable, of several shapes, or `fit` does not say how to bring them to the shape.
+    pub fn pick(
+        &mut self,
+        path: &Path,
+        split: usize,
+        places: &[u64],
+        to: Option<(Shape, Fit)>,
+    ) -> Result<Loaded> {
+        let name = self.meta.splits[split].name.clone();
+        let mut batch = Batch::new(self.meta.depth);
+        let mut whole: Option<Loaded> = None;
+        for run in places.chunk_by(|a, b| *b == *a + 1) {
+            self.source.seek(split, run[0])?;
+            let mut left = run.len();
+            while left > 0 {
+                self.source.read(&mut batch, left)?;
+                if batch.is_empty() {
+                    break;
+                }
+                left -= batch.len().min(left);
+                if let Some((shape, fit)) = to {
+                    crate::fit::fit(&mut batch, shape, fit, path)?;
+                }
+                match &mut whole {
+                    None => whole = Some(self.first(&name, &batch)),
+                    Some(whole) => whole.append(path, &batch)?,
+                }
+            }
+        }
+        whole.ok_or_else(|| Error::input(path, format!("holds no images in {name}")))
+    }
+
+    /// What a batch begins.
+    fn first(&self, name: &str, batch: &Batch) -> Loaded {
+        Loaded {
+            name: name.into(),
+            shape: batch.shape,
+            ids: batch.ids.clone(),
+            labels: batch.labels.clone(),
+            soft: self.meta.soft.map(|classes| (classes, batch.soft.clone())),
+            pixels: batch.pixels.clone(),
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! too.
 
 use crate::{
-    AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Set, Verdict,
+    AttackInfo, Budget, Error, Evidence, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Set, Verdict,
 };
 use rayon::prelude::*;
 use visard_core::{
@@ -303,9 +303,17 @@ fn run(
     let split = (Space::Nibbles, "accuracy_nibbles", "auc_nibbles", "eer_nibbles");
     let spaces = if nibbles { &[raw, split][..] } else { &[raw] };
     for (done, (space, accuracy, auc, eer)) in spaces.iter().enumerate() {
+        if *space == Space::Nibbles {
+            let bytes = 2 * (set.len() * set.shape().len()) as u64;
+            if let Some(why) = budget.lacks(bytes, "images as nibbles") {
+                outcome.verdict = Verdict::Inconclusive(why);
+                break;
+            }
+        }
         let part = |share: f64, what: &str| progress((done as f64 + share) / spaces.len() as f64, what);
         let links = measure(set, *space, budget, &part)?;
         outcome.figures.insert(accuracy, links.accuracy);
+        outcome.evidence.push(evidence(&links, set.labels()));
         outcome.figures.extend(links.auc.map(|v| (*auc, v)));
         outcome.figures.extend(links.eer.map(|v| (*eer, v)));
         if links.nearest.len() < set.len() {
@@ -318,6 +326,19 @@ fn run(
         }
     }
     Ok(outcome)
+}
+
+/// What neighbours of one class tell, beside neighbours that were drawn at random.
+fn evidence(links: &Links, labels: &[u32]) -> Evidence {
+    let asked = links.nearest.len().max(1) as f64;
+    let chance = commonest(labels);
+    Evidence {
+        what: "share of nearest neighbours of the same class".into(),
+        value: links.accuracy,
+        null: chance,
+        // At least that of one image, lest a set of one class find everything remarkable.
+        deviation: (chance * (1.0 - chance) / asked).sqrt().max(1.0 / asked),
+    }
 }
 
 /// Share of the commonest class: what guessing gives.

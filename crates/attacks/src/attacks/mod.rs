@@ -5,6 +5,7 @@ pub mod etc;
 pub mod instahide;
 mod le;
 pub mod linkage;
+mod look;
 pub mod neuracrypt;
 mod rmt;
 mod skk;
@@ -15,6 +16,7 @@ use crate::{AttackInfo, Error, Result};
 
 /// Every attack, in the order in which help lists them.
 pub static ALL: &[&AttackInfo] = &[
+    &look::INFO,
     &statistics::INFO,
     &linkage::INFO,
     &span::INFO,

@@ -148,10 +148,10 @@ fn run(
     progress: Progress<'_>,
 ) -> Result<Outcome> {
     let target = &exposure.target;
-    if target.scheme.mixes() || target.scheme.encodings() != 1 {
+    if !INFO.applies.contains(&target.name()) {
         return Err(unfit(
             target,
-            "it needs one disguised image for each plain one, made of it alone",
+            "it needs one disguised image for each plain one, made of it alone, and values that keep their places",
         ));
     }
     let few = || Error::Exposure("span needs known pairs, with at least two pieces of each kind".into());
@@ -175,7 +175,9 @@ fn run(
     if job.samples() < 2 {
         return Err(few());
     }
-    job.check_memory()?;
+    if let Some(why) = budget.lacks(job.bytes(), "the pairs in this scope") {
+        return Ok(Outcome::inconclusive(why));
+    }
     let mut outcome = Outcome::nothing();
     let order = match job.layout.moved {
         true => job.order(progress)?,
@@ -238,7 +240,8 @@ impl Job<'_> {
         self.known.len().min(enough)
     }
 
-    fn check_memory(&self) -> Result<()> {
+    /// Bytes of working storage, about.
+    fn bytes(&self) -> u64 {
         let columns = self.columns();
         let (samples, smaller) = (self.samples(), self.samples().min(columns));
         let targets = self.layout.targets[0][0].len();
@@ -249,16 +252,7 @@ impl Job<'_> {
             numbers = numbers.max(samples * (4 * all + 3 * columns + samples));
         }
         let at_once = rayon::current_num_threads().min(self.layout.inputs.len());
-        let bytes = 8 * (numbers * at_once) as u64;
-        if self.budget.allows(bytes) {
-            return Ok(());
-        }
-        Err(Error::Exposure(format!(
-            "{} pairs in this scope need about {} MiB of working storage, more than the budget \
-             allows; give fewer",
-            self.known.len(),
-            bytes >> 20
-        )))
+        8 * (numbers * at_once) as u64
     }
 
     /// The first `pairs` pairs of a group, to predict from.

@@ -43,6 +43,25 @@ pub struct State {
 const ORDERS: [[u8; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
 impl Ambiguity {
+    /// A negative of the whole picture.
+    pub const NEGATIVE: Self = Self {
+        negative: true,
+        colors: false,
+        poses: false,
+    };
+    /// Order and inversion of the channels.
+    pub const COLORS: Self = Self {
+        negative: true,
+        colors: true,
+        poses: false,
+    };
+    /// Channels and poses.
+    pub const ALL: Self = Self {
+        negative: true,
+        colors: true,
+        poses: true,
+    };
+
     /// Whether there is none.
     pub fn is_none(self) -> bool {
         self == Self::default()

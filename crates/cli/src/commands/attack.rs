@@ -1,9 +1,10 @@
 //! `visard attack`.
 
 use crate::{
-    commands::demo::save_image,
+    commands::eval::split_named,
     failure::Usage,
     options::{self, ReadingArgs},
+    picture,
     talk::{STOP, Talk},
 };
 use anyhow::Context;
@@ -54,7 +55,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DATA")]
     truth: Option<PathBuf>,
     /// With --truth: judge also after the best state that the attack cannot know (a negative, an order and
-    /// inversion of the channels, a pose), chosen once for all images
+    /// inversion of the channels, a pose), chosen once for all images [default: the states that the attack says it
+    /// cannot know]
     #[arg(
         long,
         value_enum,
@@ -116,13 +118,13 @@ impl Args {
         let info = attacks::find(&self.name)?;
         let params = Params::resolve(info.params, &options::settings(&self.set)?)?;
         let mut data = Opened::open(&self.disguised, self.reading.reading())?;
-        let target = self.target(&mut data)?;
+        let target = self.target(&data)?;
         if let Some(folder) = &self.helpers {
             return write_helpers(info, &target, &params, folder, talk);
         }
         let output = self.output.as_deref().context("say -o DIR")?;
+        refuse_occupied(output)?;
         let exposure = self.exposure(target, &mut data)?;
-        create_empty(output)?;
         let time = self.time.map(Duration::try_from_secs_f64).transpose();
         let time = time.map_err(|error| Usage(format!("--time: {error}")))?;
         let budget = Budget::stoppable(time, self.memory, &STOP);
@@ -135,10 +137,13 @@ impl Args {
         let outcome = (info.run)(&exposure, &params, &budget, &mut Rng::new(self.seed), &progress);
         bar.finish_and_clear();
         let outcome = outcome?;
-        let record = self.record(info, &params, &exposure, &outcome, started.elapsed())?;
+        let taken = started.elapsed();
+        // A truth that does not fit must not cost what the attack found.
+        create(output)?;
         write_outcome(output, &outcome)?;
-        let text = serde_json::to_string_pretty(&record)? + "\n";
-        std::fs::write(output.join("record.json"), text).context("record.json")?;
+        let record = self.record(info, &params, &exposure, &outcome, taken)?;
+        let (place, text) = (output.join("record.json"), serde_json::to_string_pretty(&record)?);
+        std::fs::write(&place, text + "\n").map_err(|error| visard_data::Error::output(&place, error))?;
         talk.result("attack", told(info, &outcome, &record, output), record)?;
         if STOP.load(Ordering::Relaxed) {
             return Ok(ExitCode::from(130));
@@ -147,7 +152,7 @@ impl Args {
     }
 
     /// What is public about the disguise.
-    fn target(&self, data: &mut Opened) -> anyhow::Result<Target> {
+    fn target(&self, data: &Opened) -> anyhow::Result<Target> {
         if let (Some(scheme), Some(shape)) = (&self.scheme, &self.shape) {
             return Ok(Target::new(
                 scheme,
@@ -191,35 +196,34 @@ impl Args {
     fn load(&self, data: &mut Opened, path: &Path, limit: usize) -> anyhow::Result<Set> {
         let split = match &self.split {
             None => data.training_split(),
-            Some(name) => {
-                let found = data.meta.splits.iter().position(|split| split.name == *name);
-                found.ok_or_else(|| Usage(format!("{}: has no split {name:?}", path.display())))?
-            }
+            Some(name) => split_named(data, path, name)?,
         };
         let scale = data.scale();
         set_of(data.load(path, split, limit)?, scale)
     }
 
-    /// How guesses are judged.
-    fn judging<'a>(&self, exposure: &'a Exposure) -> score::Options<'a> {
-        let (low, high) = exposure
-            .target
-            .scheme
+    /// How an outcome's guesses are judged, `disguised` being the images that they are guesses of.
+    fn judging<'a>(&self, exposure: &Exposure, outcome: &Outcome, disguised: &'a Set) -> score::Options<'a> {
+        let scheme = &exposure.target.scheme;
+        let (low, high) = scheme
             .output(exposure.target.plain)
             .map_or((0.0, 0.0), |output| output.range);
+        let asked = score::Ambiguity {
+            negative: self.modulo.contains(&Modulo::Negative),
+            colors: self.modulo.contains(&Modulo::Colors),
+            poses: self.modulo.contains(&Modulo::Poses),
+        };
+        let (ambiguity, choose) = match (asked.is_none(), self.each) {
+            (true, _) => (outcome.ambiguity, outcome.choose),
+            (false, true) => (asked, score::Choose::Each),
+            (false, false) => (asked, score::Choose::Once),
+        };
         score::Options {
-            ambiguity: score::Ambiguity {
-                negative: self.modulo.contains(&Modulo::Negative),
-                colors: self.modulo.contains(&Modulo::Colors),
-                poses: self.modulo.contains(&Modulo::Poses),
-            },
-            choose: if self.each {
-                score::Choose::Each
-            } else {
-                score::Choose::Once
-            },
-            // Values of other ranges are no grey levels that pictures could be compared in.
-            disguised: (low <= 0.0 && high >= 255.0).then_some(&exposure.disguised),
+            ambiguity,
+            choose,
+            // Values of other ranges are no grey levels that pictures could be compared in, and one of
+            // several encodings is no image of its own.
+            disguised: (low <= 0.0 && high >= 255.0 && scheme.encodings() == 1).then_some(disguised),
             wrong_key: None,
         }
     }
@@ -234,9 +238,11 @@ impl Args {
     ) -> anyhow::Result<serde_json::Value> {
         let scored = match (&self.truth, &outcome.reconstructions) {
             (Some(truth), Some(guess)) => {
-                let truth = self.open(truth)?.first(exposure.disguised.len());
-                let score = score::score(&truth, guess, &self.judging(exposure))?;
-                Some(serde_json::to_value(score)?)
+                // An attack that makes several images one, or that ran out of time, gives fewer guesses.
+                let truth = self.open(truth)?.first(guess.len());
+                let disguised = exposure.disguised.first(guess.len());
+                let options = self.judging(exposure, outcome, &disguised);
+                Some(serde_json::to_value(score::score(&truth, guess, &options)?)?)
             }
             _ => None,
         };
@@ -247,13 +253,14 @@ impl Args {
             "plain_shape": exposure.target.plain, "disguised": exposure.disguised.len(),
             "pairs": held(exposure.pairs.as_ref().map(|p| &p.plain)),
             "chosen": held(exposure.chosen.as_ref().map(|p| &p.plain)), "public": held(exposure.public.as_ref()),
-            "seed": self.seed, "verdict": outcome.verdict, "figures": outcome.figures, "score": scored,
+            "seed": self.seed, "verdict": outcome.verdict, "figures": outcome.figures,
+            "evidence": outcome.evidence, "score": scored,
             "seconds": taken.as_secs_f64(), "version": env!("CARGO_PKG_VERSION"),
         }))
     }
 }
 
-/// A loaded split as an adversary's set: codes of quantised reals become reals again.
+/// A loaded split as an adversary's set, with its soft labels: codes of quantised reals become reals again.
 fn set_of(loaded: Loaded, scale: Option<visard_data::Scale>) -> anyhow::Result<Set> {
     let pixels = match (loaded.pixels, scale) {
         (Stored::U8(codes), Some(scale)) => Pixels::F32(
@@ -269,22 +276,30 @@ fn set_of(loaded: Loaded, scale: Option<visard_data::Scale>) -> anyhow::Result<S
         (Stored::F32(values), _) => Pixels::F32(values),
         (Stored::U16(_), None) => anyhow::bail!("16-bit images without a scale cannot be attacked"),
     };
-    Ok(Set::new(loaded.shape, pixels, loaded.labels)?)
+    let set = Set::new(loaded.shape, pixels, loaded.labels)?;
+    Ok(match loaded.soft {
+        Some((classes, rows)) => set.with_soft(classes, rows)?,
+        None => set,
+    })
 }
 
-/// Makes a folder, or takes an empty one.
-fn create_empty(folder: &Path) -> anyhow::Result<()> {
+/// Refuses a folder that holds something.
+fn refuse_occupied(folder: &Path) -> anyhow::Result<()> {
     let taken = folder
         .read_dir()
         .is_ok_and(|mut entries| entries.next().is_some());
-    if taken {
-        return Err(visard_data::Error::Foreign {
-            path: folder.into(),
-            problem: "is not empty; choose another folder or delete it".into(),
-        }
-        .into());
+    if !taken {
+        return Ok(());
     }
-    std::fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))
+    Err(visard_data::Error::Foreign {
+        path: folder.into(),
+        problem: "is not empty; choose another folder or delete it".into(),
+    }
+    .into())
+}
+
+fn create(folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).map_err(|error| visard_data::Error::output(folder, error).into())
 }
 
 fn write_helpers(
@@ -298,7 +313,8 @@ fn write_helpers(
         return Err(Usage(format!("{} chooses no images: leave --helpers out", info.name)).into());
     };
     let helpers = make(target, params)?;
-    create_empty(folder)?;
+    refuse_occupied(folder)?;
+    create(folder)?;
     write_pictures(folder, &helpers, usize::MAX)?;
     talk.result(
         "helpers",
@@ -318,7 +334,7 @@ fn write_helpers(
 fn write_outcome(folder: &Path, outcome: &Outcome) -> anyhow::Result<()> {
     if let Some(guess) = &outcome.reconstructions {
         let pictures = folder.join("pictures");
-        std::fs::create_dir_all(&pictures).with_context(|| format!("{}", pictures.display()))?;
+        create(&pictures)?;
         write_pictures(&pictures, guess, PICTURES)?;
         visard_data::write_arrays(
             &folder.join("reconstructions.npz"),
@@ -360,7 +376,7 @@ fn write_pictures(folder: &Path, set: &Set, most: usize) -> anyhow::Result<()> {
     let values = set.to_floats();
     for (i, image) in values.chunks_exact(shape.len()).take(most).enumerate() {
         let bytes: Vec<u8> = image.iter().map(|v| (v + 0.5).clamp(0.0, 255.0) as u8).collect();
-        save_image(&folder.join(format!("{i:05}.png")), shape, &bytes)?;
+        picture::save(&folder.join(format!("{i:05}.png")), shape, &bytes)?;
     }
     Ok(())
 }

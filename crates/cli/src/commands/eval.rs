@@ -7,7 +7,10 @@ use crate::{
     talk::{Talk, table},
 };
 use serde_json::json;
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 use visard_data::{Manifest, Opened};
 use visard_learn::{Evaluation, Model, ModelInfo};
 
@@ -78,16 +81,21 @@ impl Args {
         let Some(name) = &self.split else {
             return Ok(data.test_split().unwrap_or(0));
         };
-        let names: Vec<&str> = data.meta.splits.iter().map(|s| s.name.as_str()).collect();
-        names.iter().position(|n| n == name).ok_or_else(|| {
-            Usage(format!(
-                "{}: has no split {name:?}, it has {}",
-                self.data.display(),
-                names.join(", ")
-            ))
-            .into()
-        })
+        split_named(data, &self.data, name)
     }
+}
+
+/// Number of the split of that name.
+pub(crate) fn split_named(data: &Opened, path: &Path, name: &str) -> anyhow::Result<usize> {
+    let names: Vec<&str> = data.meta.splits.iter().map(|s| s.name.as_str()).collect();
+    names.iter().position(|n| *n == name).ok_or_else(|| {
+        Usage(format!(
+            "{}: has no split {name:?}, it has {}",
+            path.display(),
+            names.join(", ")
+        ))
+        .into()
+    })
 }
 
 fn text(evaluation: &Evaluation, split: &str, info: &ModelInfo) -> String {

@@ -3,6 +3,7 @@
 pub(crate) mod apply;
 pub(crate) mod attack;
 pub(crate) mod attacks;
+pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod demo;

@@ -39,6 +39,7 @@ fn chosen_images_read_every_image_of_one_skk_key() {
     // Without its images the attack says what it lacks, and leaves nothing.
     let said = bench.run(&format!("{attack} -o @none"));
     assert!([2, 10].contains(&said.code), "{}", said.err);
+    assert!(!bench.path("none").exists());
     let full = format!("{attack} --chosen @helpers @helpers-d --truth @plain --json");
     let found = record(&bench.run(&format!("{full} -o @out")).succeeds().out);
     assert_eq!(found["score"]["guess"]["raw"]["exact"], 1.0);
@@ -52,6 +53,11 @@ fn chosen_images_read_every_image_of_one_skk_key() {
         assert!(bench.path("out").join(file).is_file(), "{file}");
     }
     bench.run(&format!("{full} -o @out")).fails(13, &["not empty"]);
+    // A truth that does not fit is refused after what was found is safe.
+    bench.folder("few", 3);
+    let mismatched = full.replace("--truth @plain", "--truth @few");
+    bench.run(&format!("{mismatched} -o @kept")).fails(10, &["3"]);
+    assert!(bench.path("kept/reconstructions.npz").is_file());
     // The recovered material is a key: it takes the disguise off again.
     let material = bench.path("out/material.npz");
     let keygen = format!("--scheme skk --shape 28x28x1 --material {}", material.display());

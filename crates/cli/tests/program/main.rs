@@ -1,6 +1,7 @@
 //! The program as a user runs it: whole stories, bad input, crashes.
 
 mod attacks;
+mod audit;
 mod bad_input;
 mod crash;
 mod images;

@@ -5,7 +5,7 @@
 //! Clouds", ACM TOIT 2023, doi 10.1145/3609506.
 
 use crate::{
-    Error, Grid, Material, Removal, SchemeInfo, Shape, Shuffle, Storage,
+    Error, Grid, Material, Removal, SchemeInfo, Shape, Shuffle, Storage, Stronger,
     params::{Kind, ParamSpec, Params},
     pixels::{Dtype, Output, PixelsMut, PixelsRef, Samples, sized},
     schedule::Schedule,
@@ -26,6 +26,18 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
     summary: "encrypts the bytes of each block and channel with AES-128, block by block, and shuffles the blocks",
     broken_by: "equal blocks stay equal (everywhere with one cipher, at one position otherwise), so flat areas \
                 and repeated patches show without any key; a code book from known pairs reads every block seen before",
+    stronger: &[
+        Stronger {
+            param: "per_position",
+            value: "true",
+            effect: "equal blocks show only at the same place of different images",
+        },
+        Stronger {
+            param: "shuffle",
+            value: "true",
+            effect: "moves the blocks, so that repeats do not show where in the picture they are",
+        },
+    ],
     networks: "cnn with front=block, dropout=0.4 and --weight-decay 0.003: it can only learn from blocks that repeat, \
                so expect a large loss of accuracy",
     params: &[

@@ -8,7 +8,7 @@
 //! Madono's program, with its channel step made the true permutation.
 
 use crate::{
-    Error, Grid, Material, Removal, SchemeInfo, Shape, Shuffle, Storage,
+    Error, Grid, Material, Removal, SchemeInfo, Shape, Shuffle, Storage, Stronger,
     bytes::{ByteDisguise, byte_output},
     params::{Kind, ParamSpec, Params},
     pixels::Output,
@@ -30,6 +30,11 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
     broken_by: "a single known pair reads every block that is not like another; without any pair, the edges of \
                 blocks correlate over 20 to 100 images of one key, which puts them together again up to one state of \
                 the whole picture (visard attack etc-edges), and jigsaw solvers assemble single images of large blocks; the histogram remains up to v and 255 - v",
+    stronger: &[Stronger {
+        param: "block",
+        value: "4",
+        effect: "more and smaller pieces to put together; same-key statistics do not mind",
+    }],
     networks: "cnn with front=block; published on CIFAR-10 with a front of its own for every position: 89.1%, against \
                85.9% without any front and 96.7% in the plain (measured on a variant that lost channels)",
     params: &[

@@ -7,7 +7,7 @@
 mod blocks;
 
 use crate::{
-    Error, Grid, Material, Removal, SchemeInfo, Shape, Storage,
+    Error, Grid, Material, Removal, SchemeInfo, Shape, Storage, Stronger,
     params::{Kind, ParamSpec, Params},
     pixels::{Dtype, Output, PixelsMut, PixelsRef, Samples, sized},
     schedule::Schedule,
@@ -28,6 +28,11 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
                 images under one key give away neighbours, for block edges correlate; from one image alone, blocks \
                 are told apart as brightness or colour by their texture and put together like a jigsaw puzzle, best \
                 where blocks are large; whatever is inside a block is shown as it is, turned or inverted",
+    stronger: &[Stronger {
+        param: "block",
+        value: "8",
+        effect: "more pieces to put together; same-key statistics do not mind",
+    }],
     networks: "made for compression, with no network of its own; cnn with front=block and the scheme's block, on one \
                grey plane three times as wide",
     params: &[

@@ -26,6 +26,7 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
               numbers of a secret table, and scales all values to 0..=1",
     broken_by: "one known pair gives the mask and the table entries of its values; without any pair, the other half \
                 of the values shows the picture, darker. It was made against adversarial examples, not for privacy",
+    stronger: &[],
     networks: "cnn with front=block, whose first layer sees whole blocks; the authors trained ResNets without any \
                adaptation and report 92.3% on CIFAR-10 with block 4, against 95.5% in the plain",
     params: &[ParamSpec {

@@ -25,6 +25,7 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
     broken_by: "one known pair gives the mask; without any pair, neighbouring values of smooth areas tell which of \
                 them are inverted, and folding v and 255 - v together shows the outlines without any work. It was \
                 made against adversarial examples, not for privacy",
+    stronger: &[],
     networks: "cnn with front=block, whose first layer sees whole blocks; the authors trained ResNets without any \
                adaptation",
     params: &[ParamSpec {

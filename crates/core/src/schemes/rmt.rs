@@ -6,7 +6,7 @@
 //! Clouds", ACM TOIT 2023, doi 10.1145/3609506.
 
 use crate::{
-    Error, Grid, Material, Removal, SchemeInfo, Shape, Shuffle, Storage, matrix,
+    Error, Grid, Material, Removal, SchemeInfo, Shape, Shuffle, Storage, Stronger, matrix,
     params::{Kind, ParamSpec, Params},
     pixels::{Dtype, Output, PixelsMut, PixelsRef, SampleId, Samples, sized},
     schedule::{ImageStreams, Schedule},
@@ -25,6 +25,18 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
                 there is; without any pair, row norms and distances between images survive the rotation, and with public \
                 images of the same kind the covariances of rows and of neighbouring blocks give matrices and block order \
                 (visard attack rmt-pca)",
+    stronger: &[
+        Stronger {
+            param: "noise",
+            value: "100",
+            effect: "hides detail of less than about 30 grey levels even from whoever knows the matrices; outlines and flat areas remain",
+        },
+        Stronger {
+            param: "noise",
+            value: "25",
+            effect: "puts a floor of about 31 dB under what comes back",
+        },
+    ],
     networks: "cnn with front=block, or mlp; both come close to plain training",
     params: &[
         ParamSpec {

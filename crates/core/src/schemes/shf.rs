@@ -25,6 +25,7 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
     broken_by: "a chosen image whose block holds different values gives the whole order, and a few known pairs do \
                 too; without any pair, the correlations between the places of a block order them like neighbours, \
                 for every block is another sample. It was made against adversarial examples, not for privacy",
+    stronger: &[],
     networks: "cnn with front=block, whose first layer sees whole blocks; the authors trained ResNets without any \
                adaptation",
     params: &[ParamSpec {

@@ -5,7 +5,7 @@
 //! Privacy-Preserving Deep Neural Networks", IEEE Access 7 (2019), arXiv 1905.01827.
 
 use crate::{
-    Error, Material, Removal, SchemeInfo, Shape, Storage,
+    Error, Material, Removal, SchemeInfo, Shape, Storage, Stronger,
     params::{Kind, ParamSpec, Params},
     pixels::{Dtype, Output, PixelsMut, PixelsRef, SampleId, Samples, sized},
     schedule::{ImageStreams, Schedule},
@@ -25,6 +25,11 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
                 for the data set, about 20 disguised images give every pixel back by correlating neighbours, a known \
                 image gives nearly the whole key and one chosen image all of it; with a key per image only the \
                 folding and guesses from pixel to pixel are left",
+    stronger: &[Stronger {
+        param: "image_key",
+        value: "true",
+        effect: "pairs, chosen images and statistics over many images tell nothing about others; outlines still show",
+    }],
     networks: "cnn with front=pixel (the paper puts 1x1 convolutions before a ResNet-18); with image_key the network \
                learns from what folding leaves, and training images may be flipped and shifted",
     params: &[

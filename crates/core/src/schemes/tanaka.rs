@@ -22,6 +22,7 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
     broken_by: "one chosen image of two or three blocks gives the whole key, and so does about one known \
                 pair of 32x32 pixels; 20 to 100 disguised images alone give the upper nibbles (34.8 dB) to \
                 an attacker who knows the statistics of such images",
+    stronger: &[],
     networks: "cnn with front=block and the scheme's block: one convolution over whole blocks suits all of \
                them, so little accuracy is lost (the ELE authors report 94.9 % against 96.7 % on \
                CIFAR-10)",

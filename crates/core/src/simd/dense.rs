@@ -273,37 +273,10 @@ mod x86 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::twins::*, *};
     use proptest::prelude::*;
 
     type Path = fn(&Dense, &[f32], usize, &mut [f32]);
-
-    #[allow(unused_macros)]
-    macro_rules! paths {
-        ($wide:path, $fast:path, $portable:path, ($($argument:ident),*)) => {
-            [
-                |$($argument),*| dispatch_wide!($wide, $fast, $portable, ($($argument),*)),
-                |$($argument),*| dispatch!($fast, $portable, ($($argument),*)),
-            ]
-        };
-    }
-
-    /// Bits that neither rounding nor the sign of a zero escapes.
-    fn bits(values: &[f32]) -> Vec<u32> {
-        values.iter().map(|v| v.to_bits()).collect()
-    }
-
-    fn value(seed: u64, i: usize) -> f32 {
-        let word = (seed | 1)
-            .wrapping_mul(2 * i as u64 + 1)
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            >> 40;
-        match word % 11 {
-            0 => 0.0,
-            1 => -0.0,
-            _ => word as f32 / 8_388_608.0 - 1.0,
-        }
-    }
 
     proptest! {
         #[test]

@@ -49,6 +49,17 @@ macro_rules! dispatch {
     }};
 }
 
+/// The paths of a loop that this processor has: what is chosen, and AVX2 also where AVX-512 would be.
+#[cfg(test)]
+macro_rules! paths {
+    ($wide:path, $fast:path, $portable:path, ($($argument:ident),*)) => {
+        [
+            |$($argument),*| dispatch_wide!($wide, $fast, $portable, ($($argument),*)),
+            |$($argument),*| dispatch!($fast, $portable, ($($argument),*)),
+        ]
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod blend;
@@ -62,6 +73,8 @@ mod pixels;
 mod portable;
 mod tiles;
 mod tokens;
+#[cfg(test)]
+mod twins;
 mod ycbcr;
 
 pub(crate) use dense::Dense;

@@ -3,6 +3,7 @@
 use super::{Frame, Run, fill::fill, image_of, order};
 use crate::{
     AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Pairs, Progress, Result, Set, Verdict,
+    attack::CONTRADICTION,
 };
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -75,7 +76,8 @@ fn run(exposure: &Exposure, params: &Params, budget: &Budget, progress: Progress
     let placed = order.iter().flatten().count();
     figures.insert("matched_positions", placed as f64 / order.len() as f64);
     progress(0.3, "code book");
-    let (book, used) = make_book(&frame, pairs, &order, budget)?;
+    let (book, used, contradictions) = make_book(&frame, pairs, &order, budget)?;
+    figures.insert("contradictions", contradictions as f64);
     figures.insert("pairs", used as f64);
     figures.insert("entries", book.len() as f64);
     // Free bytes of a run: a small block is enlarged and leaves few values to know.
@@ -131,6 +133,9 @@ fn run(exposure: &Exposure, params: &Params, budget: &Budget, progress: Progress
         outcome.material.insert("block_perm", array)?;
     }
     outcome.figures = figures;
+    if contradictions > 0 {
+        outcome.verdict = Verdict::Inconclusive(CONTRADICTION.into());
+    }
     if images < exposure.disguised.len() || used < pairs.plain.len() {
         let why = format!("{used} of {} pairs, {images} images read", pairs.plain.len());
         outcome.verdict = Verdict::Inconclusive(why);
@@ -138,17 +143,18 @@ fn run(exposure: &Exposure, params: &Params, budget: &Budget, progress: Progress
     Ok(outcome)
 }
 
-/// The book of all pairs, or of as many as the time allows, and their number.
+/// The book of all pairs, or of as many as the time allows, their number, and how many disguised runs stand
+/// for a plain one other than before, which no cipher does.
 fn make_book(
     frame: &Frame,
     pairs: &Pairs,
     order: &[Option<usize>],
     budget: &Budget,
-) -> Result<(Book, usize)> {
-    let mut book = Book::new();
+) -> Result<(Book, usize, usize)> {
+    let (mut book, mut contradictions) = (Book::new(), 0);
     for index in 0..pairs.plain.len() {
         if budget.is_spent() {
-            return Ok((book, index));
+            return Ok((book, index, contradictions));
         }
         let plain = frame.plain_runs(image_of(&pairs.plain, index)?);
         let disguised = frame.disguised_runs(image_of(&pairs.disguised, index)?);
@@ -156,11 +162,13 @@ fn make_book(
             let Some(source) = source else { continue };
             let of = |position: usize| position * frame.runs()..(position + 1) * frame.runs();
             for (d, p) in disguised[of(target)].iter().zip(&plain[of(*source)]) {
-                book.entry((frame.cipher(target), *d)).or_insert((*p, 0)).1 += 1;
+                let entry = book.entry((frame.cipher(target), *d)).or_insert((*p, 0));
+                contradictions += usize::from(entry.0 != *p);
+                entry.1 += 1;
             }
         }
     }
-    Ok((book, pairs.plain.len()))
+    Ok((book, pairs.plain.len(), contradictions))
 }
 
 /// Mean of each pixel of a padded image over the blocks that the pairs show once: what a block that is

@@ -44,6 +44,8 @@ pub(super) struct Assembly<'a> {
     costs: &'a Costs,
     rivals: Rivals,
     pub(super) size: (i32, i32),
+    /// Least and greatest row and column that blocks may be laid in, where that is settled.
+    pub(super) window: Option<[i32; 4]>,
     pub(super) at: Vec<At>,
     pub(super) part: Vec<usize>,
     pub(super) parts: Vec<Option<Part>>,
@@ -129,6 +131,7 @@ impl<'a> Assembly<'a> {
             costs,
             rivals: Rivals::new(costs),
             size: (size.0 as i32, size.1 as i32),
+            window: None,
             at: vec![Default::default(); costs.pieces],
             part: Vec::new(),
             parts: Vec::new(),
@@ -151,7 +154,7 @@ impl<'a> Assembly<'a> {
     }
 
     /// The joints that the places of the blocks make, with their doubts: (block, block, doubt).
-    fn joints(&self) -> Vec<(usize, usize, f32)> {
+    pub(super) fn joints(&self) -> Vec<(usize, usize, f32)> {
         let cells: HashMap<_, _> = self.at.iter().enumerate().map(|(p, at)| (at.0, p)).collect();
         let mut joints = Vec::new();
         for (piece, (place, state)) in self.at.iter().enumerate() {
@@ -185,8 +188,11 @@ impl<'a> Assembly<'a> {
                 }
             }
             let joined = self.join_parts(budget);
-            let (layout, filled) = self.fill(budget);
-            let total: f32 = self.joints().iter().map(|joint| joint.2).sum();
+            let (main, filled) = self.fill(budget);
+            if filled {
+                self.shift(main, budget);
+            }
+            let (total, layout) = (self.total(), self.layout(main));
             if best.as_ref().is_none_or(|best| total < best.0) {
                 best = Some((total, layout));
             }
@@ -195,12 +201,22 @@ impl<'a> Assembly<'a> {
             }
         }
         let complete = !budget.is_spent();
-        let layout = best.map_or_else(|| self.fill(budget).0, |best| best.1);
+        let layout = match best {
+            Some((_, layout)) => layout,
+            None => {
+                let main = self.fill(budget).0;
+                self.layout(main)
+            }
+        };
         (layout, complete)
     }
 
-    /// Whether so many rows and columns fit on the board, upright or lying.
-    pub(super) fn fits(&self, [top, bottom, left, right]: [i32; 4]) -> bool {
+    /// Whether so many rows and columns fit on the board, upright or lying, and into the window.
+    pub(super) fn fits(&self, bounds: [i32; 4]) -> bool {
+        let [top, bottom, left, right] = bounds;
+        if let Some([first, last, west, east]) = self.window {
+            return top >= first && bottom <= last && left >= west && right <= east;
+        }
         let (height, width) = (bottom - top + 1, right - left + 1);
         let (rows, columns) = self.size;
         (height <= rows && width <= columns) || (height <= columns && width <= rows)

@@ -3,10 +3,13 @@
 use super::{
     costs::Costs,
     frame::Frame,
-    jigsaw::{allowed, assemble, check, finish, lacking, out_of_time},
+    jigsaw::{assemble, check, finish, lacking, out_of_time},
     state::{ORDERS, orders},
 };
-use crate::{AttackInfo, Budget, Exposure, Level, Needs, Outcome, Progress, Result, Rng};
+use crate::{
+    AttackInfo, Budget, Exposure, Level, Needs, Outcome, Progress, Result, Rng,
+    score::{Ambiguity, Choose},
+};
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 use rayon::prelude::*;
 use visard_core::params::{Kind, ParamSpec, Params};
@@ -42,8 +45,12 @@ fn run(exposure: &Exposure, params: &Params, budget: &Budget, progress: Progress
     outcome.figures.insert("blocks", frame.pieces() as f64);
     let images = (params.int("images") as usize).min(exposure.disguised.len());
     outcome.figures.insert("images", images as f64);
-    if !allowed(&frame, budget) {
-        outcome.verdict = lacking(&frame);
+    let own = (4 * frame.channels() * frame.side()) as u64;
+    let threads = rayon::current_num_threads() as u64;
+    // The series along the sides, and each thread's rows of the correlation matrix.
+    let tables = 4 * frame.pieces() as u64 * own * (images as u64 + own * threads);
+    if let Some(why) = lacking(&frame, budget, tables) {
+        outcome.verdict = why;
         return Ok(outcome);
     }
     progress(0.0, "correlating the edges of blocks");
@@ -57,7 +64,7 @@ fn run(exposure: &Exposure, params: &Params, budget: &Budget, progress: Progress
     }
     finish(&mut outcome, &layout, &frame, &exposure.disguised)?;
     progress(1.0, "done");
-    Ok(outcome)
+    Ok(outcome.up_to(Ambiguity::ALL, Choose::Once))
 }
 
 /// For each two blocks (blocks, blocks) of the disguised images, how well their best sides vary
@@ -81,7 +88,9 @@ fn margin(costs: &Costs) -> f64 {
         .map(|row| {
             let mut row = row.to_vec();
             row.sort_unstable_by(f32::total_cmp);
-            row.get(1).map_or(0.0, |second| second - row[0])
+            // With two blocks there is no second best partner.
+            let second = row.get(1).filter(|cost| cost.is_finite());
+            second.map_or(0.0, |second| second - row[0])
         })
         .collect();
     margins.sort_unstable_by(f32::total_cmp);

@@ -17,8 +17,9 @@ type Best = (f32, usize, State);
 
 impl Assembly<'_> {
     /// Lays the other parts, then the single blocks, beside the largest part until the board is full.
-    /// Returns the layout and whether the budget sufficed; without it blocks are laid as they come.
-    pub(super) fn fill(&mut self, budget: &Budget) -> (Layout, bool) {
+    /// Returns the largest part, which is the whole board then, and whether the budget sufficed; without it
+    /// blocks are laid as they come.
+    pub(super) fn fill(&mut self, budget: &Budget) -> (usize, bool) {
         let parts = self.parts.iter().enumerate();
         let mut order: Vec<(usize, usize)> = parts
             .filter_map(|(at, part)| Some((part.as_ref()?.members.len(), at)))
@@ -31,7 +32,7 @@ impl Assembly<'_> {
             }
         }
         let complete = self.fill_singles(main, budget);
-        (self.layout(main), complete)
+        (main, complete)
     }
 
     /// Lays a part where most speaks for it, if anything does.
@@ -72,7 +73,7 @@ impl Assembly<'_> {
     }
 
     /// Lays single blocks, the cell with the most neighbours and the best block first.
-    fn fill_singles(&mut self, main: usize, budget: &Budget) -> bool {
+    pub(super) fn fill_singles(&mut self, main: usize, budget: &Budget) -> bool {
         let mut left: Vec<bool> = self.part.iter().map(|part| *part != main).collect();
         let mut cells: BTreeMap<(i32, i32), Option<Best>> = BTreeMap::new();
         let placed: Vec<_> = (0..left.len()).filter(|p| !left[*p]).collect();
@@ -155,7 +156,7 @@ impl Assembly<'_> {
     }
 
     /// The layout of the full board, turned so that it has the board's sides.
-    fn layout(&self, main: usize) -> Layout {
+    pub(super) fn layout(&self, main: usize) -> Layout {
         let bounds = self.parts[main].as_ref().map_or([0; 4], |part| part.bounds);
         let [top, bottom, left, right] = bounds;
         let place = |(at, state): &((i32, i32), State)| Place {

@@ -25,6 +25,7 @@ pub(in super::super) static INFO: AttackInfo = AttackInfo {
     params: &PARAMS,
     helpers: Some(helpers),
     run: |exposure, params, budget, _: &mut Rng, progress| {
+        Frame::new(NAME, &exposure.target)?;
         let chosen = exposure.chosen.as_ref().filter(|pairs| !pairs.plain.is_empty());
         let chosen = chosen.ok_or_else(|| {
             Error::Exposure(format!("{NAME} needs its helper image and its disguised form"))

@@ -3,6 +3,7 @@
 use super::{assembly::Assembly, costs::Costs, frame::Frame, layout::Layout, seams::add_images};
 use crate::{
     AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Set, Verdict,
+    score::{Ambiguity, Choose},
 };
 use visard_core::params::{Kind, ParamSpec, Params};
 
@@ -64,8 +65,8 @@ fn run(exposure: &Exposure, params: &Params, budget: &Budget, progress: Progress
         },
     );
     outcome.figures.insert("images", together as f64);
-    if !allowed(&frame, budget) {
-        outcome.verdict = lacking(&frame);
+    if let Some(why) = lacking(&frame, budget, 0) {
+        outcome.verdict = why;
         return Ok(outcome);
     }
     let turned = params.text("states") == "all";
@@ -84,7 +85,7 @@ fn run(exposure: &Exposure, params: &Params, budget: &Budget, progress: Progress
         }
         finish(&mut outcome, &layout, &frame, disguised)?;
         progress(1.0, "done");
-        return Ok(outcome);
+        return Ok(outcome.up_to(Ambiguity::ALL, Choose::Once));
     }
     let mut plain = Vec::with_capacity(images.len() * frame.plain().len());
     for (at, image) in images.iter().enumerate() {
@@ -98,7 +99,35 @@ fn run(exposure: &Exposure, params: &Params, budget: &Budget, progress: Progress
     }
     let pixels = visard_core::Pixels::U8(plain);
     outcome.reconstructions = Some(Set::new(frame.plain(), pixels, disguised.labels().to_vec())?);
-    Ok(outcome)
+    Ok(outcome.up_to(Ambiguity::ALL, Choose::Each))
+}
+
+/// How much speaks against a layout of the first disguised image, over all joints and less what speaks for it:
+/// what the solver, with these parameters, looks for the least of.
+///
+/// # Errors
+/// If the target or the layout does not fit.
+pub fn doubt(exposure: &Exposure, layout: &Layout, params: &Params) -> Result<f64> {
+    let frame = Frame::new(NAME, &exposure.target)?;
+    check(NAME, exposure, &frame, 1)?;
+    if layout.places.len() != frame.pieces() {
+        return Err(Error::Exposure(
+            "the layout is of another number of blocks".into(),
+        ));
+    }
+    let image = exposure.disguised.first(1);
+    let turned = params.text("states") == "all";
+    let mut costs = Costs::new(frame.pieces(), frame.channels(), turned);
+    let image = [image.as_bytes()?];
+    add_images(
+        &mut costs,
+        &frame,
+        &image,
+        params.float("regularisation"),
+        &Budget::generous(),
+    );
+    costs.raise(FLOOR);
+    Ok(f64::from(Assembly::new(&costs, frame.size()).judge(layout)))
 }
 
 /// Cost of a joint that fits as well as can be, so that equal sides of flat blocks are no certainty.
@@ -121,15 +150,12 @@ pub(super) fn check(attack: &'static str, exposure: &Exposure, frame: &Frame, im
     })
 }
 
-/// Whether the costs of all joints fit into the budget.
-pub(super) fn allowed(frame: &Frame, budget: &Budget) -> bool {
-    budget.allows(Costs::bytes(frame.pieces(), frame.channels()))
-}
-
-/// Says that they do not.
-pub(super) fn lacking(frame: &Frame) -> Verdict {
-    let needed = Costs::bytes(frame.pieces(), frame.channels()) >> 20;
-    Verdict::Inconclusive(format!("the costs of all joints need {needed} MiB of memory"))
+/// Why the costs of all joints, and `more` bytes, do not fit into the budget, if they do not.
+pub(super) fn lacking(frame: &Frame, budget: &Budget, more: u64) -> Option<Verdict> {
+    let bytes = Costs::bytes(frame.pieces(), frame.channels()) + more;
+    budget
+        .lacks(bytes, "the costs of all joints")
+        .map(Verdict::Inconclusive)
 }
 
 /// Says that the picture was put together in haste.

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Pairs, Progress, Result, Rng, Verdict,
+    attack::CONTRADICTION,
 };
 use visard_core::params::{Kind, ParamSpec, Params};
 
@@ -23,11 +24,16 @@ pub(in super::super) static INFO: AttackInfo = AttackInfo {
     params: &PARAMS,
     helpers: None,
     run: |exposure, params, budget, _: &mut Rng, progress| {
+        Frame::new(NAME, &exposure.target)?;
         let pairs = exposure.pairs.as_ref().filter(|pairs| !pairs.plain.is_empty());
         let pairs = pairs.ok_or_else(|| Error::Exposure(format!("{NAME} needs at least one known pair")))?;
         recover(NAME, exposure, pairs, params, budget, progress)
     },
 };
+
+/// Share of the variance of disguised blocks that their partners explain at least if they are partners, even
+/// through strong compression.
+const EXPLAINED: f64 = 0.6;
 
 pub(super) static PARAMS: [ParamSpec; 2] = [
     ParamSpec {
@@ -86,6 +92,9 @@ pub(super) fn recover(
         return Ok(outcome);
     };
     report(&mut outcome, &found, exact);
+    if found.explained < EXPLAINED {
+        outcome.verdict = Verdict::Inconclusive(CONTRADICTION.into());
+    }
     outcome.material = found.layout.material(frame.channels())?;
     progress(0.9, "restoring the disguised images");
     outcome.reconstructions = Some(found.layout.restore(&frame, &exposure.disguised)?);
@@ -97,6 +106,7 @@ fn report(outcome: &mut Outcome, found: &Match, exact: bool) {
     let blocks = found.layout.places.len() as f64;
     outcome.figures.insert("exact", found.exact as f64 / blocks);
     outcome.figures.insert("distance", found.distance);
+    outcome.figures.insert("explained", found.explained);
     if exact {
         outcome
             .figures

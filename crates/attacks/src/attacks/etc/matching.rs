@@ -23,6 +23,8 @@ pub(super) struct Match {
     pub bits_left: f64,
     /// Root of the mean square by which partners differ, in grey levels.
     pub distance: f64,
+    /// Share of the variance of the disguised blocks, each about its own mean, that their partners explain.
+    pub explained: f64,
 }
 
 /// Blocks of several images side by side: the blocks of one position change together.
@@ -135,6 +137,7 @@ impl<'a> Blocks<'a> {
             determined,
             bits_left,
             distance: 0.0,
+            explained: 1.0,
         })
     }
 
@@ -196,6 +199,8 @@ impl<'a> Blocks<'a> {
         } else {
             (0..count).collect()
         };
+        // Rounding alone may move every value by a grey level.
+        let spread: f64 = columns.chunks_exact(frame.bytes()).map(spread).sum();
         let mut places = vec![Place::default(); count];
         let (mut sum, mut exact, size) = (0.0, 0, frame.size());
         for (position, piece) in partners.into_iter().enumerate() {
@@ -218,8 +223,15 @@ impl<'a> Blocks<'a> {
             determined: 0,
             bits_left: 0.0,
             distance: (sum / (count * values) as f64).sqrt(),
+            explained: (1.0 - sum / spread.max((count * values) as f64)).max(0.0),
         })
     }
+}
+
+/// Squared distance of values from their mean.
+fn spread(values: &[f32]) -> f64 {
+    let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len().max(1) as f64;
+    values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum()
 }
 
 /// Plain and disguised blocks of one canonical form: position and the state that leads to the form.

@@ -11,8 +11,10 @@ pub(super) mod known;
 mod layout;
 mod matching;
 mod seams;
+mod shifting;
 mod state;
 
 pub use edges::neighbour_scores;
+pub use jigsaw::doubt;
 pub use layout::{Layout, Place, Scores};
 pub use state::State;

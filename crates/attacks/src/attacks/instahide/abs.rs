@@ -1,7 +1,10 @@
 //! The magnitudes as pictures: what the eye sees once the random signs are gone.
 
 use super::{View, view::Norm};
-use crate::{AttackInfo, Level, Needs, Outcome, Result, Set};
+use crate::{
+    AttackInfo, Level, Needs, Outcome, Result, Set,
+    score::{Ambiguity, Choose},
+};
 use visard_core::params::{Kind, ParamSpec};
 
 const NAME: &str = "instahide-abs";
@@ -35,7 +38,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         let mut outcome = Outcome::pictures(pictures);
         outcome.figures.insert("encodings", view.count() as f64);
         outcome.figures.insert("encodings_a_sample", view.each as f64);
-        Ok(outcome)
+        Ok(outcome.up_to(Ambiguity::NEGATIVE, Choose::Once))
     },
 };
 

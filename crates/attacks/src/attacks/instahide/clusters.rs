@@ -1,7 +1,7 @@
 //! Encodings that share a private image: clusters grown greedily in a similarity, then every encoding
 //! assigned to as many of them as it has private images.
 
-use super::{View, similarity::Similarity, transport};
+use super::{View, labels::Labels, similarity::Similarity, transport};
 use crate::{AttackInfo, Budget, Error, Level, Needs, Outcome, Result, Rng, Verdict};
 use rayon::prelude::*;
 use visard_core::params::{Kind, ParamSpec};
@@ -19,7 +19,8 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     title: "InstaHide, clusters of encodings",
     paper: "Carlini et al., IEEE S&P 2021, arXiv 2011.05315 (clusters and assignment)",
     summary: "grows clusters of encodings with alike magnitudes, one for each private image, and assigns \
-              every encoding to its images by min-cost flow, without using the order of the encodings",
+              every encoding to its images by min-cost flow, without using the order of the encodings; soft \
+              labels, where they are given, part encodings that have no class in common",
     level: Level::Disguised,
     applies: &["instahide"],
     needs: Needs::Nothing,
@@ -32,28 +33,43 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     helpers: None,
     run: |exposure, params, budget, rng, progress| {
         let view = View::read(NAME, exposure)?;
-        let mut outcome = Outcome::nothing();
-        progress(0.0, "similarity of all pairs");
-        let Some(similarity) = Similarity::of(&view.magnitudes, view.shape.len(), budget) else {
-            outcome.verdict = Verdict::Inconclusive("the similarity of all pairs is too much".into());
-            return Ok(outcome);
-        };
-        progress(0.3, "clusters");
+        if view.count() < 2 {
+            return Err(Error::Exposure(format!(
+                "{NAME} needs two encodings at least, to compare them"
+            )));
+        }
         let wanted = Wanted {
             images: view.samples,
             each: view.inside.min(view.samples),
             seeds: params.int("seeds") as usize,
         };
+        let bytes = 4 * view.magnitudes.len() as u64 + wanted.bytes(view.count());
+        if let Some(why) = budget.lacks(bytes, "similarities and clusters") {
+            return Ok(Outcome::inconclusive(why));
+        }
+        let mut outcome = Outcome::nothing();
+        progress(0.0, "similarity of all pairs");
+        let Some(mut similarity) = Similarity::of(&view.magnitudes, view.shape.len(), budget) else {
+            return Ok(Outcome::inconclusive(
+                "the time was up before all pairs were compared",
+            ));
+        };
+        let labels = view.labels().map(|(labels, _)| labels);
+        if let Some(labels) = &labels {
+            similarity.heed(labels);
+        }
+        progress(0.3, "clusters");
         let found = clusters(&similarity, wanted, budget, rng)?;
         outcome.figures.insert("clusters", found.len() as f64);
         outcome.figures.insert("images", view.samples as f64);
+        view.tell_labels(&mut outcome);
         progress(0.8, "assignment");
         if found.len() < view.samples {
             outcome.verdict =
                 Verdict::Inconclusive(format!("{} of {} clusters were found", found.len(), view.samples));
             return Ok(outcome);
         }
-        let Some(sets) = assignment(&similarity, &found, wanted.each, budget)? else {
+        let Some(sets) = assignment_by(&similarity, &found, wanted.each, labels, budget)? else {
             outcome.verdict = Verdict::Inconclusive("the clusters were found, not the assignment".into());
             return Ok(outcome);
         };
@@ -85,6 +101,14 @@ impl Wanted {
     /// Encodings that a cluster has on average.
     fn size(&self, count: usize) -> usize {
         (count * self.each / self.images).clamp(1, count)
+    }
+
+    /// Bytes that the similarities, the runs and the assignment of so many encodings take, about.
+    fn bytes(&self, count: usize) -> u64 {
+        let [images, seeds, size] = [self.images, self.seeds, self.size(count)].map(|n| n as u64);
+        let count = count as u64;
+        let runs = seeds * (16 * size + count / 8 + 64);
+        4 * count * count + runs + 4 * count * images + 16 * images * images
     }
 }
 
@@ -118,11 +142,11 @@ pub fn clusters(
         .filter(|_| !budget.is_spent())
         .map(|(seed, random)| grow(similarity, seed, size, &mut Rng::new(random)))
         .collect();
-    let mut kept: Vec<(Vec<usize>, Bits)> = Vec::new();
+    let mut kept = Vec::new();
     for share in [2, 4] {
         keep(similarity, &runs, (size / share).max(1), wanted.images, &mut kept);
     }
-    Ok(kept.into_iter().map(|(core, _)| core).collect())
+    Ok(kept.into_iter().map(|kept| kept.core).collect())
 }
 
 /// One greedy run: `size` encodings in the order in which they were added.
@@ -158,14 +182,15 @@ fn overlap(a: &Bits, b: &Bits) -> usize {
     a.iter().zip(b).map(|(a, b)| (a & b).count_ones() as usize).sum()
 }
 
-/// Keeps the cores of `core` encodings that recur and are new.
-fn keep(
-    similarity: &Similarity,
-    runs: &[Vec<usize>],
-    core: usize,
-    images: usize,
-    kept: &mut Vec<(Vec<usize>, Bits)>,
-) {
+/// A cluster that is kept, as bits too: its core, and the whole run that it is the beginning of.
+struct Kept {
+    core: Vec<usize>,
+    bits: [Bits; 2],
+}
+
+/// Keeps the cores of `core` encodings that recur and are new. Of few encodings of one image, two cores may be
+/// different halves; the runs that go on from them are not.
+fn keep(similarity: &Similarity, runs: &[Vec<usize>], core: usize, images: usize, kept: &mut Vec<Kept>) {
     let bits = |members: &[usize]| {
         let mut bits = vec![0u64; similarity.count().div_ceil(64)];
         members.iter().for_each(|i| bits[i / 64] |= 1 << (i % 64));
@@ -192,17 +217,27 @@ fn keep(
             return;
         }
         let (members, own) = &cores[i];
-        if kept.iter().all(|(_, other)| 2 * overlap(own, other) < core) {
-            kept.push((members.to_vec(), own.clone()));
+        let whole = bits(&runs[i]);
+        let apart = |other: &Kept| {
+            2 * overlap(own, &other.bits[0]) < core && 2 * overlap(&whole, &other.bits[1]) < runs[i].len()
+        };
+        if kept.iter().all(apart) {
+            kept.push(Kept {
+                core: members.to_vec(),
+                bits: [own.clone(), whole],
+            });
         }
     }
 }
 
+/// Cost of a cluster whose class has no weight in the label of an encoding; correlations are at most 1.
+const WRONG_CLASS: f32 = 2.0;
+
 /// Rounds of assigning all encodings and taking the assigned ones as the clusters.
 const ROUNDS: usize = 3;
 
-/// The `each` clusters of every encoding: those that it is most alike to on average, where no
-/// cluster takes more than its share of the encodings. `None` if the time is up.
+/// The `each` clusters of every encoding: those that it is most alike to on average, where no cluster takes
+/// more than its share of the encodings. `None` if the time is up.
 ///
 /// # Errors
 /// If there are fewer clusters than `each`.
@@ -212,21 +247,40 @@ pub fn assignment(
     each: usize,
     budget: &Budget,
 ) -> Result<Option<Vec<Vec<usize>>>> {
+    assignment_by(similarity, clusters, each, None, budget)
+}
+
+/// As [`assignment`]; where there are labels, clusters whose class a label does not hold are avoided.
+///
+/// # Errors
+/// If there are fewer clusters than `each`.
+pub fn assignment_by(
+    similarity: &Similarity,
+    clusters: &[Vec<usize>],
+    each: usize,
+    labels: Option<Labels<'_>>,
+    budget: &Budget,
+) -> Result<Option<Vec<Vec<usize>>>> {
     let count = similarity.count();
     let most = (count * each).div_ceil(clusters.len().max(1));
     let mut members = clusters.to_vec();
     let mut sets = None;
     for _ in 0..ROUNDS {
+        let classes = labels.as_ref().map(|labels| labels.voted(&members));
+        let wrong = |encoding: usize, cluster: usize| match (&labels, &classes) {
+            (Some(labels), Some(classes)) if !classes.allow(labels, encoding, cluster) => WRONG_CLASS,
+            _ => 0.0,
+        };
         let costs: Vec<f32> = (0..count)
             .into_par_iter()
             .flat_map_iter(|encoding| {
                 let row = similarity.row(encoding);
-                let members = &members;
-                members.iter().map(move |members| {
+                let (members, wrong) = (&members, &wrong);
+                members.iter().enumerate().map(move |(cluster, members)| {
                     let others = members.iter().filter(|member| **member != encoding);
                     let (sum, number) =
                         others.fold((0.0, 0usize), |(sum, number), i| (sum + row[*i], number + 1));
-                    -sum / number.max(1) as f32
+                    wrong(encoding, cluster) - sum / number.max(1) as f32
                 })
             })
             .collect();

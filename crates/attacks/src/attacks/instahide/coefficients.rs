@@ -1,6 +1,6 @@
 //! Coefficients of blends: from soft labels, or from the images themselves.
 
-use super::{Blend, recovery::Problem};
+use super::{Blend, labels::Labels, recovery::Problem};
 use crate::{Error, Result};
 use rayon::prelude::*;
 
@@ -26,32 +26,12 @@ pub fn from_labels(
             assignment.len()
         )));
     }
-    // An encoding has some weight in the class of every image in it, so the class of an image is the
-    // one that is seldom empty; weights settle ties.
-    let mut votes = vec![vec![0.0; classes]; images];
-    for (set, row) in assignment.iter().zip(soft.chunks(classes)) {
-        for image in set {
-            for (vote, weight) in votes[*image].iter_mut().zip(row) {
-                *vote += if *weight > 0.0 {
-                    1.0 + f64::from(*weight)
-                } else {
-                    0.0
-                };
-            }
-        }
+    let mut members = vec![Vec::new(); images];
+    for (encoding, set) in assignment.iter().enumerate() {
+        set.iter().for_each(|image| members[*image].push(encoding));
     }
-    let class: Vec<usize> = votes
-        .iter()
-        .map(|votes| (0..classes).fold(0, |best, c| if votes[c] > votes[best] { c } else { best }))
-        .collect();
-    let blends = assignment.iter().zip(soft.chunks(classes)).map(|(set, row)| {
-        let share = |image: usize| {
-            let same = set.iter().filter(|other| class[**other] == class[image]).count();
-            f64::from(row[class[image]]) / same as f64
-        };
-        set.iter().map(|image| (*image, share(*image))).collect()
-    });
-    Ok(blends.collect())
+    let labels = Labels::new(classes, soft);
+    Ok(labels.voted(&members).split(&labels, assignment))
 }
 
 /// The coefficients that explain the magnitudes best if the images are these, none of them negative

@@ -3,11 +3,14 @@
 
 use super::{
     View,
-    pursuit::{BLOCK, Candidates},
+    pursuit::{BLOCK, Candidates, gain},
     resolve::{Resolved, START, State, resolve},
     view::{mean_row, unfit},
 };
-use crate::{AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Verdict};
+use crate::{
+    AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Verdict,
+    score::{Ambiguity, Choose},
+};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use visard_core::{
@@ -87,6 +90,34 @@ pub fn rank(
         .collect())
 }
 
+/// The public images that each encoding may hold, as [`rank`] gives them, by how much of the magnitudes they
+/// explain beside a part that is known: `models`, in the shape of `magnitudes`. No coefficient exceeds `largest`.
+///
+/// # Errors
+/// If the values are no whole number of images, or numbers differ.
+pub fn rank_beside(
+    shape: Shape,
+    magnitudes: &[f32],
+    models: &[f32],
+    candidates: &[f32],
+    largest: f64,
+    keep: usize,
+) -> Result<Vec<Vec<usize>>> {
+    let len = shape.len();
+    let whole = magnitudes.len().is_multiple_of(len) && candidates.len().is_multiple_of(len);
+    if !whole || magnitudes.len() != models.len() {
+        let problem = format!("magnitudes, models and candidates must be whole images of {shape}");
+        return Err(Error::Exposure(problem));
+    }
+    let rows = magnitudes.par_chunks(len).zip(models.par_chunks(len));
+    let ranked = rows.map(|(row, model)| {
+        let explained = |image| gain(row, model, image, largest) as f32;
+        let scores: Vec<f32> = candidates.chunks(len).map(explained).collect();
+        Candidates::best(&scores, keep)
+    });
+    Ok(ranked.collect())
+}
+
 fn run(
     exposure: &Exposure,
     params: &Params,
@@ -114,10 +145,11 @@ fn run(
         return Err(Error::Exposure(problem));
     };
     let len = view.shape.len();
-    if !budget.allows(4 * (5 * public.len() * len + 4 * view.magnitudes.len()) as u64) {
-        return Err(Error::Exposure(
-            "the public images are more than the memory allows; give fewer".into(),
-        ));
+    // Scores of a block of encodings are held by each thread.
+    let scores = BLOCK * rayon::current_num_threads() * public.len();
+    let bytes = view.bytes() + 4 * (5 * public.len() * len + 4 * view.magnitudes.len() + scores) as u64;
+    if let Some(why) = budget.lacks(bytes, "public images and tables of partners") {
+        return Ok(Outcome::inconclusive(why));
     }
     let rounds = params.int("rounds") as usize;
     let start = view.start(params.text("start"), Some(public));
@@ -170,11 +202,12 @@ fn run(
     if budget.is_spent() {
         outcome.verdict = Verdict::Inconclusive("the time was up before the last pass ended".into());
     }
+    view.tell_labels(&mut outcome);
     outcome.figures.insert("candidates", candidates.count() as f64);
     outcome.figures.insert("residual", resolved.recovered.residual);
     outcome.figures.insert("partners_changed_last", resolved.changed);
     outcome.reconstructions = Some(view.norms[0].pictures(view.shape, &resolved.recovered.images)?);
-    Ok(outcome)
+    Ok(outcome.up_to(Ambiguity::NEGATIVE, Choose::Once))
 }
 
 /// Public images with their coefficients, of each encoding.

@@ -136,7 +136,7 @@ impl Candidates {
 }
 
 /// What adding an image takes off the squared residual, the best of a few coefficients.
-fn gain(magnitudes: &[f32], model: &[f32], image: &[f32], largest: f64) -> f64 {
+pub(super) fn gain(magnitudes: &[f32], model: &[f32], image: &[f32], largest: f64) -> f64 {
     let rest = |weight: f32| -> f64 {
         let each = magnitudes.iter().zip(model).zip(image);
         let squares = each.map(|((y, m), z)| (y - (m + weight * z).abs()).powi(2));

@@ -4,12 +4,16 @@
 use super::{
     Blend, View,
     coefficients::{dot, refit},
+    labels::Classes,
     recovery::{Options, Problem, Recovered, recover},
     similarity::standardised,
     transport,
     view::unfit,
 };
-use crate::{AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Result, Verdict};
+use crate::{
+    AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Result, Verdict,
+    score::{Ambiguity, Choose},
+};
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 use rayon::prelude::*;
 use visard_core::params::{Kind, ParamSpec, Params};
@@ -34,7 +38,8 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     paper: "Carlini et al., IEEE S&P 2021, arXiv 2011.05315, with alternating least squares and with the \
             order of the encodings (this project)",
     summary: "takes one image of each encoding from the order in which encodings are written, finds its \
-              partners by alternating assignment and recovery, and solves for all private images",
+              partners by alternating assignment and recovery, and solves for all private images; soft \
+              labels, where they are given, bound the partners and give the coefficients",
     level: Level::Disguised,
     applies: &["instahide"],
     needs: Needs::Nothing,
@@ -74,6 +79,9 @@ fn run(
             view.inside, view.samples
         )));
     }
+    if let Some(why) = budget.lacks(view.bytes(), "the tables of partners") {
+        return Ok(Outcome::inconclusive(why));
+    }
     let rounds = params.int("rounds") as usize;
     let start = view.start(params.text("start"), exposure.public.as_ref());
     let resolved = resolve(
@@ -91,13 +99,14 @@ fn run(
     figures.insert("rounds", resolved.rounds as f64);
     figures.insert("residual", resolved.recovered.residual);
     figures.insert("partners_changed_last", resolved.changed);
+    view.tell_labels(&mut outcome);
     if !resolved.recovered.complete || budget.is_spent() {
         outcome.verdict = Verdict::Inconclusive(format!(
             "round {} of {rounds}, unexplained {:.3} of the magnitudes",
             resolved.rounds, resolved.recovered.residual
         ));
     }
-    Ok(outcome)
+    Ok(outcome.up_to(Ambiguity::NEGATIVE, Choose::Once))
 }
 
 /// Where the rounds stand: blends and what recovery starts from.
@@ -128,10 +137,11 @@ impl State {
         )?;
         let one = 1.0 / view.k as f64;
         let blend = |set: &Vec<usize>| set.iter().map(|image| (*image, one)).collect();
-        Ok(Self {
-            blends: sets.iter().map(blend).collect(),
-            start,
-        })
+        let blends = match view.labels() {
+            Some((labels, classes)) => classes.split(&labels, &sets),
+            None => sets.iter().map(blend).collect(),
+        };
+        Ok(Self { blends, start })
     }
 
     /// Partners and coefficients again, by the images recovered with the blends at hand. Tells the share
@@ -143,8 +153,7 @@ impl State {
         images: Vec<f32>,
         budget: &Budget,
     ) -> Result<(Self, f64)> {
-        let whole = view.inside == view.k;
-        let fitted = refit(&problem(view, blends, known), &images, view.largest, whole);
+        let fitted = fitted(view, blends, &images, known);
         let signed = targets(view, &fitted, &images, known);
         let sets = partners(view, &signed, &images, budget)?;
         let merged = merge(view, &fitted, &sets);
@@ -154,7 +163,7 @@ impl State {
         };
         let places = (view.count() * (view.inside - 1)).max(1);
         let changed = blends.iter().zip(&sets).map(fresh).sum::<usize>() as f64 / places as f64;
-        let blends = refit(&problem(view, &merged, known), &images, view.largest, whole);
+        let blends = self::fitted(view, &merged, &images, known);
         Ok((
             Self {
                 blends,
@@ -162,6 +171,16 @@ impl State {
             },
             changed,
         ))
+    }
+}
+
+/// The coefficients that explain the magnitudes best, and agree with the labels where there are any.
+fn fitted(view: &View, blends: &[Blend], images: &[f32], known: Option<&[f32]>) -> Vec<Blend> {
+    let whole = view.inside == view.k;
+    let found = refit(&problem(view, blends, known), images, view.largest, whole);
+    match view.labels() {
+        Some((labels, classes)) => classes.rescale(&labels, &found),
+        None => found,
     }
 }
 
@@ -255,8 +274,11 @@ fn targets(view: &View, blends: &[Blend], images: &[f32], known: Option<&[f32]>)
     signed
 }
 
-/// For every encoding its own sample and the partners that explain the targets best. In every
-/// encoding number, each image is partner as often as there are further private slots.
+/// Cost of a partner whose class has no weight in the label: more than any two partners explain.
+const WRONG_CLASS: f32 = 8.0;
+
+/// For every encoding its own sample and the partners that explain the targets best, of classes that its
+/// label holds. In every encoding number, each image is partner as often as there are further private slots.
 fn partners(view: &View, targets: &[f32], images: &[f32], budget: &Budget) -> Result<Vec<Vec<usize>>> {
     let (len, samples, each) = (view.shape.len(), view.samples, view.inside - 1);
     if each == 0 {
@@ -282,6 +304,7 @@ fn partners(view: &View, targets: &[f32], images: &[f32], budget: &Budget) -> Re
         products
     };
     let (with, gram) = (product(targets), product(images));
+    let labels = view.labels();
     // What is left of an encoding without its own image, explained by another without that image.
     let cost = |number: usize, own: usize, other: usize| {
         let cross = gram[own * samples + other];
@@ -291,7 +314,10 @@ fn partners(view: &View, targets: &[f32], images: &[f32], budget: &Budget) -> Re
         let total = dot(target, target).max(f64::MIN_POSITIVE) as f32;
         let row = &with[number * samples..][..samples];
         let shared = (row[other] - row[own] * cross / power).max(0.0);
-        if own == other || left <= 1e-6 * power {
+        let wrong = |(labels, classes): &(_, &Classes)| !classes.allow(labels, number, other);
+        if own != other && labels.as_ref().is_some_and(wrong) {
+            WRONG_CLASS
+        } else if own == other || left <= 1e-6 * power {
             0.0
         } else {
             -shared * shared / left / total

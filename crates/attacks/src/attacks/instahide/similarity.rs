@@ -1,6 +1,6 @@
 //! How alike the magnitudes of encodings are, without learning.
 
-use super::{View, view::mean_row};
+use super::{View, labels::Labels, view::mean_row};
 use crate::{AttackInfo, Budget, Error, Level, Needs, Outcome, Result, Verdict};
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 use rayon::prelude::*;
@@ -98,6 +98,16 @@ impl Similarity {
         Some(Self { count, values })
     }
 
+    /// Makes encodings whose labels have no class in common as unlike as can be: they share no image.
+    pub fn heed(&mut self, labels: &Labels<'_>) {
+        let count = self.count;
+        let rows = self.values.par_chunks_mut(count.max(1)).enumerate();
+        rows.for_each(|(a, row)| {
+            let apart = row.iter_mut().enumerate().filter(|(b, _)| !labels.meet(a, *b));
+            apart.for_each(|(_, value)| *value = -1.0);
+        });
+    }
+
     /// Number of encodings.
     pub fn count(&self) -> usize {
         self.count
@@ -118,8 +128,11 @@ impl Similarity {
                 pairs += 1.0;
             }
         }
-        let mean = sum / pairs;
-        (mean, (squares / pairs - mean * mean).max(0.0).sqrt())
+        let mean = sum / f64::max(pairs, 1.0);
+        (
+            mean,
+            (squares / f64::max(pairs, 1.0) - mean * mean).max(0.0).sqrt(),
+        )
     }
 
     /// Area under the curve of telling the pairs that `alike` names from the others: the chance

@@ -1,6 +1,7 @@
 //! What an adversary sees at once in encodings: their magnitudes, and how they were made.
 
-use crate::{Error, Exposure, Result, Set, Target};
+use super::labels::{Classes, Labels};
+use crate::{Error, Exposure, Outcome, Result, Set, Target};
 use rayon::prelude::*;
 use visard_core::{Pixels, Shape};
 
@@ -77,6 +78,8 @@ pub(super) struct View {
     pub(super) magnitudes: Vec<f32>,
     /// Normalisation of private and of public images.
     pub(super) norms: [Norm; 2],
+    /// Soft labels, where they were given, and what they say of the class of each sample.
+    soft: Option<(usize, Vec<f32>, Classes)>,
 }
 
 impl View {
@@ -120,7 +123,32 @@ impl View {
             samples: count / each,
             magnitudes: values.par_iter().map(|value| value.abs()).collect(),
             norms: [private, public].map(|constants| Norm::new(constants, shape.channels)),
+            soft: exposure.disguised.soft().map(|(classes, rows)| {
+                let told = Labels::new(classes, rows).certain(each);
+                (classes, rows.to_vec(), told)
+            }),
         })
+    }
+
+    /// Soft labels of the encodings and classes of the samples, where the exposure has them.
+    pub(super) fn labels(&self) -> Option<(Labels<'_>, &Classes)> {
+        let (classes, rows, told) = self.soft.as_ref()?;
+        Some((Labels::new(*classes, rows), told))
+    }
+
+    /// Bytes that assigning partners and recovering images take, about.
+    pub(super) fn bytes(&self) -> u64 {
+        let [count, samples, len] = [self.count(), self.samples, self.shape.len()].map(|n| n as u64);
+        let tables = rayon::current_num_threads().min(self.each) as u64;
+        16 * count * len + 4 * count * samples + (20 + 32 * tables) * samples * samples + 16 * samples * len
+    }
+
+    /// Adds to the figures what the labels tell, where there are any.
+    pub(super) fn tell_labels(&self, outcome: &mut Outcome) {
+        if let Some((_, classes)) = self.labels() {
+            let share = classes.contradicted as f64 / self.samples as f64;
+            outcome.figures.insert("labels_contradicted", share);
+        }
     }
 
     /// Number of encodings.

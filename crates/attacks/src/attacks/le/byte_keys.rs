@@ -4,7 +4,7 @@ use super::{
     blocks::{Blocks, insert, insert_order},
     series::{bytes_over_blocks, distinct, join},
 };
-use crate::{Error, Outcome, Pairs, Result, Set, Target};
+use crate::{Error, Outcome, Pairs, Result, Set, Target, Verdict, attack::CONTRADICTION};
 use std::collections::BTreeMap;
 use visard_core::{Material, Values};
 
@@ -31,7 +31,7 @@ fn shf(blocks: &Blocks, plain: &[u8], pairs: &Pairs, disguised: &Set) -> Result<
     let found = join(&bytes_over_blocks(blocks, plain), &answers);
     let mut outcome = match found.permutation() {
         Some(perm) => open_order(blocks, &perm, disguised)?,
-        None => Outcome::nothing(),
+        None => Outcome::inconclusive(CONTRADICTION),
     };
     outcome.figures.extend([
         ("places", blocks.values() as f64),
@@ -85,7 +85,7 @@ fn negpos(blocks: &Blocks, plain: &[u8], pairs: &Pairs, disguised: &Set) -> Resu
         let mask: Vec<bool> = possible.iter().map(|p| p[1]).collect();
         open_mask(blocks, &mask, disguised)?
     } else {
-        Outcome::nothing()
+        Outcome::inconclusive(CONTRADICTION)
     };
     outcome.figures.extend([
         ("places", blocks.values() as f64),
@@ -146,7 +146,9 @@ fn ffx(blocks: &Blocks, plain: &[u8], pairs: &Pairs, disguised: &Set) -> Result<
         .into_iter()
         .max_by_key(|(top, count)| (*count, u16::MAX - top))
     else {
-        return Ok(Outcome::nothing());
+        return Ok(Outcome::inconclusive(
+            "no pair shows a value that is kept and not 0",
+        ));
     };
     let mask: Vec<bool> = (0..blocks.values())
         .map(|place| !dark[place] || tops[place].is_some_and(|found| found != Some(top)))
@@ -166,6 +168,7 @@ fn ffx(blocks: &Blocks, plain: &[u8], pairs: &Pairs, disguised: &Set) -> Result<
         ("contradictions", table.contradictions as f64),
     ]);
     if table.contradictions > 0 {
+        outcome.verdict = Verdict::Inconclusive(CONTRADICTION.into());
         return Ok(outcome);
     }
     let pictures = table.open(blocks, &mask, disguised)?;

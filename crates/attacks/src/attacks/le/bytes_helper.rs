@@ -51,7 +51,7 @@ fn needed(target: &Target, blocks: &Blocks) -> usize {
 fn helpers(target: &Target, _: &Params) -> Result<Set> {
     blocks::check(&INFO, target)?;
     let blocks = Blocks::of(target);
-    let (places, image) = (blocks.fullest(), target.plain);
+    let places = blocks.fullest();
     let (numbers, shown) = blocks.shown(places[0]);
     let (needed, run) = (needed(target, &blocks), run_length(&blocks));
     let padded = blocks.grid().padded().len();
@@ -69,14 +69,7 @@ fn helpers(target: &Target, _: &Params) -> Result<Set> {
             };
         }
     }
-    let mut plain = vec![0; images * image.len()];
-    for (from, to) in pixels
-        .chunks_exact(padded)
-        .zip(plain.chunks_exact_mut(image.len()))
-    {
-        blocks.grid().crop(from, to, |v| v);
-    }
-    Set::bytes(image, plain)
+    blocks.pictures(&pixels, |from, to| to.copy_from_slice(from))
 }
 
 fn run(exposure: &Exposure, _: &Params, _: &Budget, _: &mut Rng, progress: Progress<'_>) -> Result<Outcome> {

@@ -5,7 +5,10 @@ use super::{
     blocks, byte_keys,
     statistics::inputs,
 };
-use crate::{AttackInfo, Budget, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Verdict};
+use crate::{
+    AttackInfo, Budget, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Verdict,
+    score::{Ambiguity, Choose},
+};
 use visard_core::params::Params;
 
 pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
@@ -31,7 +34,10 @@ fn run(
 ) -> Result<Outcome> {
     let target = &exposure.target;
     blocks::check(&INFO, target)?;
-    let inputs = inputs(INFO.name, exposure, false, budget)?;
+    let inputs = match inputs(INFO.name, exposure, false, budget)? {
+        Ok(inputs) => inputs,
+        Err(ended) => return Ok(ended),
+    };
     let disguised = exposure.disguised.as_bytes()?;
     let signed = target.name() == "negpos";
     let picks: Vec<usize> = (0..inputs.blocks.values()).collect();
@@ -54,7 +60,7 @@ fn run(
         outcome
             .figures
             .insert("margin_of_the_sign", (distances[0] - distances[1]).abs());
-        return Ok(outcome);
+        return Ok(outcome.up_to(Ambiguity::COLORS, Choose::Once));
     }
     progress(0.5, "ordering the places");
     let found = assign(&own, &reference, target.plain.channels, budget);
@@ -63,5 +69,5 @@ fn run(
     if budget.is_spent() {
         outcome.verdict = Verdict::Inconclusive("the order of the places was still improving".into());
     }
-    Ok(outcome)
+    Ok(outcome.up_to(Ambiguity::COLORS, Choose::Once))
 }

@@ -25,8 +25,49 @@ pub(super) struct Survey {
     pub(super) sd: Vec<f64>,
     /// Share of blocks with a value of at most 0, 1, .. 15 sixteenths of the range.
     pub(super) levels: Vec<[f64; 16]>,
-    /// Sum of the sizes of the correlations with the same slot to the right and below.
-    pub(super) along: Vec<f64>,
+}
+
+/// Sums over pairs of neighbouring values.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    count: u64,
+    one: u64,
+    other: u64,
+    squares: [u64; 2],
+    product: u64,
+}
+
+impl Sums {
+    fn add(&mut self, one: u64, other: u64) {
+        self.count += 1;
+        self.one += one;
+        self.other += other;
+        self.squares[0] += one * one;
+        self.squares[1] += other * other;
+        self.product += one * other;
+    }
+
+    fn join(&mut self, more: &Self) {
+        self.count += more.count;
+        self.one += more.one;
+        self.other += more.other;
+        self.squares[0] += more.squares[0];
+        self.squares[1] += more.squares[1];
+        self.product += more.product;
+    }
+
+    /// Correlation; 0 where a side does not vary.
+    fn correlation(&self) -> f64 {
+        let count = self.count as f64;
+        let (one, other) = (self.one as f64, self.other as f64);
+        let [first, second] = self.squares.map(|s| s as f64 * count);
+        let scale = ((first - one * one) * (second - other * other)).sqrt();
+        if scale > 0.0 {
+            (self.product as f64 * count - one * other) / scale
+        } else {
+            0.0
+        }
+    }
 }
 
 impl Reader {
@@ -87,10 +128,9 @@ impl Reader {
             .collect()
     }
 
-    /// Levels and correlations along the axes of all slots over padded images, at least one.
+    /// Levels of all slots over padded images, at least one.
     pub(super) fn survey(&self, images: &[u8]) -> Survey {
         let (slots, shift) = (self.slots(), if self.nibbles { 0 } else { 4 });
-        let pairs = [self.neighbours(false), self.neighbours(true)];
         let parts: Vec<_> = self
             .chunks(images)
             .into_par_iter()
@@ -98,7 +138,6 @@ impl Reader {
                 let values = self.chunk(images);
                 let mut counts = vec![[0u64; 16]; slots];
                 let (mut sums, mut squares) = (vec![0u64; slots], vec![0u64; slots]);
-                let mut products = [vec![0u64; slots], vec![0u64; slots]];
                 for block in values.chunks_exact(slots) {
                     for (j, value) in block.iter().enumerate() {
                         counts[j][usize::from(value >> shift)] += 1;
@@ -106,18 +145,7 @@ impl Reader {
                         squares[j] += u64::from(*value).pow(2);
                     }
                 }
-                let (rows, columns) = self.grid();
-                for image in values.chunks_exact(rows * columns * slots) {
-                    for (product, pairs) in products.iter_mut().zip(&pairs) {
-                        for (a, b) in pairs {
-                            let (a, b) = (&image[a * slots..][..slots], &image[b * slots..][..slots]);
-                            for ((sum, a), b) in product.iter_mut().zip(a).zip(b) {
-                                *sum += u64::from(*a) * u64::from(*b);
-                            }
-                        }
-                    }
-                }
-                (counts, sums, squares, products)
+                (counts, sums, squares)
             })
             .collect();
         let images = images.len() / self.blocks.grid().padded().len();
@@ -128,7 +156,6 @@ impl Reader {
             mean: vec![0.0; slots],
             sd: vec![0.0; slots],
             levels: vec![[0.0; 16]; slots],
-            along: vec![0.0; slots],
         };
         for j in 0..slots {
             let mean = total(&|i| parts[i].1[j]) / blocks;
@@ -140,15 +167,46 @@ impl Reader {
                 below += total(&|i| parts[i].0[j][level]) / blocks;
                 survey.levels[j][level] = below;
             }
-            if variance > 0.0 {
-                for (axis, pairs) in pairs.iter().enumerate() {
-                    let count = (images * pairs.len()) as f64;
-                    let product = total(&|i| parts[i].3[axis][j]) / count;
-                    survey.along[j] += ((product - mean * mean) / variance).abs();
-                }
-            }
         }
         survey
+    }
+
+    /// How far each nibble goes along with the same one of the block to the right and of the block below: the sum of
+    /// the sizes of both correlations, over pairs of blocks in which neither has the nibble's commonest level. For
+    /// a background of one level makes lower nibbles go along as upper ones do.
+    pub(super) fn along(&self, images: &[u8], survey: &Survey) -> Vec<f64> {
+        let slots = self.slots();
+        let (rows, columns) = self.grid();
+        let pairs = [self.neighbours(false), self.neighbours(true)];
+        let usual: Vec<u8> = survey.levels.iter().map(commonest).collect();
+        let parts: Vec<[Vec<Sums>; 2]> = self
+            .chunks(images)
+            .into_par_iter()
+            .map(|images| {
+                let mut sums = [vec![Sums::default(); slots], vec![Sums::default(); slots]];
+                for image in self.chunk(images).chunks_exact(rows * columns * slots) {
+                    for (sums, pairs) in sums.iter_mut().zip(&pairs) {
+                        for (a, b) in pairs {
+                            let (a, b) = (&image[a * slots..][..slots], &image[b * slots..][..slots]);
+                            for (j, sum) in sums.iter_mut().enumerate() {
+                                if a[j] != usual[j] && b[j] != usual[j] {
+                                    sum.add(u64::from(a[j]), u64::from(b[j]));
+                                }
+                            }
+                        }
+                    }
+                }
+                sums
+            })
+            .collect();
+        let correlation = |axis: usize, slot: usize| {
+            let mut sum = Sums::default();
+            parts.iter().for_each(|part| sum.join(&part[axis][slot]));
+            sum.correlation().abs()
+        };
+        (0..slots)
+            .map(|slot| correlation(0, slot) + correlation(1, slot))
+            .collect()
     }
 
     /// Correlation matrices (slots x slots, row-major) of the picked slots: inside a block, with the
@@ -210,6 +268,15 @@ impl Reader {
         let ((right, rights), (down, downs)) = (along(false), along(true));
         ([inside, right, down], [standard.len() / m, rights, downs])
     }
+}
+
+/// The level that most blocks have, of shares of blocks up to each level.
+fn commonest(levels: &[f64; 16]) -> u8 {
+    let share = |level: usize| levels[level] - if level > 0 { levels[level - 1] } else { 0.0 };
+    (0..16).fold(
+        0,
+        |best, level| if share(level) > share(best) { level } else { best },
+    ) as u8
 }
 
 /// a' b for row-major matrices of `m` columns.

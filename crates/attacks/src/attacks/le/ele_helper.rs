@@ -65,7 +65,7 @@ fn needed(blocks: &Blocks) -> u32 {
 
 fn helpers(target: &Target, _: &Params) -> Result<Set> {
     blocks::check(&INFO, target)?;
-    let (blocks, image) = (Blocks::of(target), target.plain);
+    let blocks = Blocks::of(target);
     let (digits, padded) = (needed(&blocks), blocks.grid().padded().len());
     let mut pixels = vec![0; digits as usize * padded];
     for position in 0..blocks.positions() {
@@ -87,14 +87,7 @@ fn helpers(target: &Target, _: &Params) -> Result<Set> {
             }
         }
     }
-    let mut plain = vec![0; digits as usize * image.len()];
-    for (from, to) in pixels
-        .chunks_exact(padded)
-        .zip(plain.chunks_exact_mut(image.len()))
-    {
-        blocks.grid().crop(from, to, |v| v);
-    }
-    Set::bytes(image, plain)
+    blocks.pictures(&pixels, |from, to| to.copy_from_slice(from))
 }
 
 fn run(exposure: &Exposure, _: &Params, _: &Budget, _: &mut Rng, progress: Progress<'_>) -> Result<Outcome> {

@@ -4,7 +4,7 @@ use super::{
     blocks::{Blocks, NibbleKey, nibble_material},
     series::{Series, Word, join, nibbles_over_images},
 };
-use crate::{Outcome, Pairs, Result, Set, Target};
+use crate::{Outcome, Pairs, Result, Set, Target, attack::CONTRADICTION};
 use std::collections::HashMap;
 
 /// What pairs say about the keys and the order of the blocks.
@@ -97,7 +97,7 @@ pub(super) fn outcome(target: &Target, found: &Found, disguised: &Set) -> Result
     let slots = (2 * blocks.values() * blocks.positions()) as f64;
     let mut outcome = match &found.keys {
         Some((keys, order)) => open(&blocks, keys, order, disguised)?,
-        None => Outcome::nothing(),
+        None => Outcome::inconclusive(CONTRADICTION),
     };
     outcome.figures.extend([
         ("slots", slots),

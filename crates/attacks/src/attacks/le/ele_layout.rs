@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Set, Verdict,
+    score::{Ambiguity, Choose},
 };
 use rayon::prelude::*;
 use visard_core::params::{Kind, ParamSpec, Params};
@@ -62,12 +63,8 @@ fn run(
         .filter(|p| p.shape() == target.plain && p.len() >= 100);
     let needed =
         Panel::bytes(&blocks, images) + public.map_or(0, |p| Panel::bytes(&blocks, p.len().min(most)));
-    if !budget.allows(needed) {
-        let problem = format!(
-            "{needed} bytes of working storage are needed, the budget is {}",
-            budget.memory()
-        );
-        return Err(blocks::unfit(INFO.name, target, problem));
+    if let Some(why) = budget.lacks(needed, "series of nibbles and tables of blocks") {
+        return Ok(Outcome::inconclusive(why));
     }
     progress(0.0, "reading the nibbles");
     let own = Panel::new(&blocks, exposure.disguised.first(images).as_bytes()?, false)?;
@@ -116,7 +113,8 @@ fn run(
         })
         .transpose()?;
     outcome.figures.insert("misfit_of_the_layout", misfit);
-    Ok(finish(outcome, images, budget))
+    // A mirrored layout goes together as well.
+    Ok(finish(outcome, images, budget).up_to(Ambiguity::ALL, Choose::Once))
 }
 
 fn finish(mut outcome: Outcome, images: usize, budget: &Budget) -> Outcome {

@@ -39,7 +39,7 @@ pub(super) fn digit(name: u64, t: u32, digits: u32) -> u8 {
 fn helpers(target: &Target, _: &Params) -> Result<Set> {
     blocks::check(&INFO, target)?;
     let blocks = Blocks::of(target);
-    let (places, image) = (blocks.fullest(), target.plain);
+    let places = blocks.fullest();
     let (numbers, count) = blocks.shown(places[0]);
     let needed = digits(2 * count);
     let images = (needed as usize).div_ceil(places.len());
@@ -53,14 +53,7 @@ fn helpers(target: &Target, _: &Params) -> Result<Set> {
             block[blocks.offset(j)] = digit(low, t, needed) | digit(high, t, needed) << 4;
         }
     }
-    let mut plain = vec![0; images * image.len()];
-    for (from, to) in pixels
-        .chunks_exact(padded)
-        .zip(plain.chunks_exact_mut(image.len()))
-    {
-        blocks.grid().crop(from, to, |v| v);
-    }
-    Set::bytes(image, plain)
+    blocks.pictures(&pixels, |from, to| to.copy_from_slice(from))
 }
 
 fn run(exposure: &Exposure, _: &Params, _: &Budget, _: &mut Rng, progress: Progress<'_>) -> Result<Outcome> {

@@ -5,7 +5,9 @@ use super::{
     helper,
     series::{join, nibbles_over_blocks},
 };
-use crate::{AttackInfo, Budget, Exposure, Level, Needs, Outcome, Progress, Result, Rng};
+use crate::{
+    AttackInfo, Budget, Exposure, Level, Needs, Outcome, Progress, Result, Rng, attack::CONTRADICTION,
+};
 use visard_core::params::Params;
 
 pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
@@ -39,7 +41,7 @@ fn run(exposure: &Exposure, _: &Params, _: &Budget, _: &mut Rng, progress: Progr
             };
             helper::open(&blocks, &key, &exposure.disguised)?
         }
-        None => Outcome::nothing(),
+        None => Outcome::inconclusive(CONTRADICTION),
     };
     outcome.figures.extend([
         ("slots", disguised.len() as f64),

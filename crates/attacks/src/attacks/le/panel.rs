@@ -37,7 +37,11 @@ struct Part {
 impl Panel {
     /// Bytes of working storage for so many images.
     pub(super) fn bytes(blocks: &Blocks, images: usize) -> u64 {
-        (blocks.positions() * blocks.values() * images * 5 + blocks.positions().pow(2) * 8) as u64
+        let (positions, values) = (blocks.positions() as u64, blocks.values() as u64);
+        let threads = rayon::current_num_threads() as u64;
+        // The series; closeness in several forms and a layout for each thread; a thread's own products.
+        let tables = positions * positions * (48 + 16 * threads) + threads * 12 * positions * values * values;
+        positions * values * images as u64 * 5 + tables
     }
 
     /// Reads padded images. With `plain`, the upper nibbles are where they are; else they are the half of

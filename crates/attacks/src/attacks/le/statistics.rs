@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Set, Target, Verdict,
+    score::{Ambiguity, Choose},
 };
 use visard_core::params::Params;
 
@@ -33,13 +34,13 @@ pub(super) struct Inputs {
     pub(super) public: Vec<u8>,
 }
 
-/// What both statistical attacks need of an exposure.
+/// What both statistical attacks need of an exposure, or how they end where the memory does not suffice.
 pub(super) fn inputs(
     attack: &'static str,
     exposure: &Exposure,
     nibbles: bool,
     budget: &Budget,
-) -> Result<Inputs> {
+) -> Result<std::result::Result<Inputs, Outcome>> {
     let target = &exposure.target;
     let public = exposure.public.as_ref().filter(|p| !p.is_empty());
     let public =
@@ -64,19 +65,15 @@ pub(super) fn inputs(
     // Three matrices of sums and as many for each of four chunks, and two sides with their copies.
     let slots = blocks.values() as u64;
     let bytes = slots * slots * 8 * 30 + 2 * public.len() as u64 * public.shape().len() as u64;
-    if !budget.allows(bytes) {
-        let problem = format!(
-            "{bytes} bytes of working storage are needed, the budget is {}",
-            budget.memory()
-        );
-        return Err(blocks::unfit(attack, target, problem));
+    if let Some(why) = budget.lacks(bytes, "correlations and public images") {
+        return Ok(Err(Outcome::inconclusive(why)));
     }
-    Ok(Inputs {
+    Ok(Ok(Inputs {
         public: reference.padded(public)?,
         blocks,
         own,
         reference: theirs,
-    })
+    }))
 }
 
 /// The better of the two global signs.
@@ -117,12 +114,15 @@ fn run(
 ) -> Result<Outcome> {
     let target = &exposure.target;
     blocks::check(&INFO, target)?;
-    let inputs = inputs(INFO.name, exposure, true, budget)?;
+    let inputs = match inputs(INFO.name, exposure, true, budget)? {
+        Ok(inputs) => inputs,
+        Err(ended) => return Ok(ended),
+    };
     let (disguised, values) = (exposure.disguised.as_bytes()?, inputs.blocks.values());
     progress(0.0, "levels of the nibbles");
     let survey = inputs.own.survey(disguised);
     let known = inputs.reference.survey(&inputs.public);
-    let (picks, gap) = upper(&survey.along);
+    let (picks, gap) = upper(&inputs.own.along(disguised, &survey));
     let plain: Vec<usize> = (values..2 * values).collect();
     progress(0.2, "correlations");
     let own = Profile::new(&inputs.own, disguised, &survey, &picks, 15.0, true)?;
@@ -157,7 +157,7 @@ fn run(
     if budget.is_spent() {
         outcome.verdict = Verdict::Inconclusive("the order of the nibbles was still improving".into());
     }
-    Ok(outcome)
+    Ok(outcome.up_to(Ambiguity::COLORS, Choose::Once))
 }
 
 /// The same pictures with the lower nibbles in the middle of their range, 7.5 rounded.

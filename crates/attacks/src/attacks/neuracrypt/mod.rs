@@ -1,10 +1,16 @@
 //! NeuraCrypt: the stages of the matching attack that need no training (ATTACKS, section 6.3).
 
+mod decode;
+mod features;
+mod geometry;
 pub mod matching;
+mod metric;
 pub mod order;
 
-use crate::{Error, Exposure, Result};
+use crate::{Error, Exposure, Outcome, Result};
 use pathfinding::{kuhn_munkres::kuhn_munkres_min, matrix::Matrix};
+use rayon::prelude::*;
+use visard_core::{Array, Values};
 
 /// Tokens of an exposure: images x places x width.
 #[derive(Clone, Copy, Debug)]
@@ -62,19 +68,29 @@ fn tokens<'a>(attack: &'static str, exposure: &Exposure, values: &'a [f32]) -> R
     Ok(tokens)
 }
 
-/// The assignment of rows to columns of least total cost, row by row; `costs` is square.
-fn hungarian(costs: &[f64], size: usize) -> Vec<usize> {
-    let (low, high) = costs
-        .iter()
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), cost| {
-            (low.min(*cost), high.max(*cost))
-        });
+/// Adds the orders of the tokens, images x places, to the outcome.
+fn aligned_material(outcome: &mut Outcome, orders: &[Vec<usize>]) -> Result<()> {
+    let places = orders.first().map_or(0, Vec::len);
+    let array = Array {
+        shape: vec![orders.len(), places],
+        values: Values::I64(orders.iter().flatten().map(|place| *place as i64).collect()),
+    };
+    Ok(outcome.material.insert("patch_perm", array)?)
+}
+
+/// The assignment of rows to different columns of least total cost, row by row; there are no fewer columns
+/// than rows.
+fn hungarian(costs: &[f64], rows: usize, columns: usize) -> Vec<usize> {
+    let finite = costs.iter().copied().filter(|cost| cost.is_finite());
+    let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), cost| {
+        (low.min(cost), high.max(cost))
+    });
     // Whole numbers, small enough that no sum of them overflows.
     let factor = 1e12 / (high - low).max(f64::MIN_POSITIVE);
-    let whole = costs.iter().map(|cost| ((cost - low) * factor) as i64).collect();
-    match Matrix::from_vec(size, size, whole) {
+    let whole = |cost: &f64| ((cost - low) * factor).clamp(0.0, 1e12) as i64;
+    match Matrix::from_vec(rows, columns, costs.iter().map(whole).collect()) {
         Ok(matrix) => kuhn_munkres_min(&matrix).1,
-        Err(_) => Vec::new(),
+        Err(_) => (0..rows).collect(),
     }
 }
 
@@ -92,7 +108,7 @@ fn distances(a: &[f32], b: &[f32], width: usize) -> Vec<f64> {
         let rest: f32 = rest_x.iter().zip(rest_y).map(|(x, y)| (x - y) * (x - y)).sum();
         f64::from(lanes.iter().sum::<f32>() + rest)
     };
-    a.chunks(width)
-        .flat_map(|x| b.chunks(width).map(move |y| between(x, y)))
+    a.par_chunks(width)
+        .flat_map_iter(|x| b.chunks(width).map(move |y| between(x, y)))
         .collect()
 }

@@ -1,13 +1,14 @@
 //! The order of the tokens of each image: the position embedding dominates, so tokens of one place
 //! are alike in all images.
 
-use super::{Tokens, distances, hungarian, tokens};
+use super::{
+    Tokens, aligned_material, distances, hungarian,
+    metric::{self, whitened},
+    tokens,
+};
 use crate::{AttackInfo, Budget, Error, Level, Needs, Outcome, Result, Verdict};
 use rayon::prelude::*;
-use visard_core::{
-    Array, Values,
-    params::{Kind, ParamSpec},
-};
+use visard_core::params::{Kind, ParamSpec};
 
 const NAME: &str = "neuracrypt-order";
 
@@ -15,8 +16,9 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     name: NAME,
     title: "NeuraCrypt, order of the patches",
     paper: "Carlini et al.: NeuraCrypt is not private, arXiv 2108.07256 (first stage)",
-    summary: "matches the tokens of every image to those of the first, then to their mean, which undoes the \
-              order of the patches of each image but for one order that all have in common",
+    summary: "matches the tokens of every image to those of the first, then to their mean, in the metric that \
+              tells places apart best, which undoes the order of the patches of each image but for one order that \
+              all have in common",
     level: Level::Disguised,
     applies: &["neuracrypt"],
     needs: Needs::Nothing,
@@ -35,28 +37,29 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
                 "two images are needed at least, to compare their tokens".into(),
             ));
         }
+        if let Some(why) = budget.lacks(bytes(tokens), "the costs of all places") {
+            return Ok(Outcome::inconclusive(why));
+        }
         progress(0.0, "matching tokens");
         let aligned = align(tokens, params.int("rounds") as usize, budget)?;
         let mut outcome = Outcome::nothing();
         outcome.figures.insert("moved_last", aligned.moved);
         outcome.figures.insert("separation", aligned.separation);
-        let orders = aligned
-            .orders
-            .iter()
-            .flatten()
-            .map(|place| *place as i64)
-            .collect();
-        let array = Array {
-            shape: vec![tokens.images(), tokens.places],
-            values: Values::I64(orders),
-        };
-        outcome.material.insert("patch_perm", array)?;
+        aligned_material(&mut outcome, &aligned.orders)?;
         if budget.is_spent() {
             outcome.verdict = Verdict::Inconclusive("the orders may not have come to rest".into());
         }
         Ok(outcome)
     },
 };
+
+/// Bytes that putting tokens in order takes, about.
+pub(super) fn bytes(tokens: Tokens<'_>) -> u64 {
+    let [images, places] = [tokens.images(), tokens.places].map(|n| n as u64);
+    let costs = 40 * places * places * rayon::current_num_threads() as u64;
+    let turned = 4 * tokens.values.len() as u64 + metric::bytes(tokens.width);
+    costs + 16 * images * places + 12 * (places * tokens.width as u64) + turned
+}
 
 /// Tokens in a common order.
 #[derive(Clone, Debug)]
@@ -70,13 +73,56 @@ pub struct Aligned {
     pub separation: f64,
 }
 
-/// Finds the places of all tokens: by the first image, then by the mean of each place until nothing
-/// moves, `rounds` times at most.
+/// Separation below which places are told apart without doubt.
+const CLEAR: f64 = 0.3;
+
+/// Ridges of the metrics that are tried.
+const RIDGES: [f64; 3] = [1e-1, 1e-2, 1e-3];
+
+/// Finds the places of all tokens: by the first image, then by the mean of each place until nothing moves,
+/// `rounds` times at most. What patches show may hide their places, so metrics in which it counts less are
+/// tried until places are clear; the one that tells them apart best decides.
 ///
 /// # Errors
 /// If the tokens are no whole number of images.
 pub fn align(tokens: Tokens<'_>, rounds: usize, budget: &Budget) -> Result<Aligned> {
     tokens.check()?;
+    let mut best = settle(tokens, rounds, budget);
+    let try_metric = |best: &mut Aligned, within: bool, ridge: f64| {
+        if best.separation < CLEAR || tokens.places < 2 || budget.is_spent() {
+            return false;
+        }
+        let orders = within.then(|| best.orders.clone());
+        let Some(values) = whitened(tokens, orders.as_deref(), ridge) else {
+            return false;
+        };
+        let turned = Tokens {
+            values: &values,
+            ..tokens
+        };
+        let found = settle(turned, rounds, budget);
+        let better = found.separation < best.separation;
+        if better {
+            *best = found;
+        }
+        better
+    };
+    for ridge in RIDGES {
+        try_metric(&mut best, false, ridge);
+    }
+    for ridge in RIDGES {
+        // As long as the places found make a metric in which they are clearer still.
+        let mut left = 4;
+        while left > 0 && try_metric(&mut best, true, ridge) {
+            left -= 1;
+        }
+    }
+    best.orders = in_first(best.orders);
+    Ok(best)
+}
+
+/// Finds the places in one metric.
+fn settle(tokens: Tokens<'_>, rounds: usize, budget: &Budget) -> Aligned {
     let (places, width, images) = (tokens.places, tokens.width, tokens.images());
     let mut reference = tokens.image(0).to_vec();
     let mut orders: Vec<Vec<usize>> = vec![(0..places).collect(); images];
@@ -89,7 +135,7 @@ pub fn align(tokens: Tokens<'_>, rounds: usize, budget: &Budget) -> Result<Align
             .into_par_iter()
             .map(|image| {
                 let costs = distances(tokens.image(image), &reference, width);
-                let order = hungarian(&costs, places);
+                let order = hungarian(&costs, places, places);
                 let ratio = ratio(&costs, &order);
                 (order, ratio)
             })
@@ -104,11 +150,11 @@ pub fn align(tokens: Tokens<'_>, rounds: usize, budget: &Budget) -> Result<Align
         orders = next;
         reference = mean(tokens, &orders);
     }
-    Ok(Aligned {
-        orders: in_first(orders),
+    Aligned {
+        orders,
         moved,
         separation,
-    })
+    }
 }
 
 /// Distances from the own place over those from the next best one, summed.

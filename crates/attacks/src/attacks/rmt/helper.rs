@@ -118,6 +118,7 @@ fn run(exposure: &Exposure, params: &Params, budget: &Budget, progress: Progress
         progress,
     );
     let mut outcome = solve::outcome(&model, &order, &found, &exposure.disguised)?;
+    solve::judge(&mut outcome, &found);
     outcome.figures.insert("helper_images", wanted.len() as f64);
     if model.shuffled {
         outcome.figures.insert("order_decided", decided);

@@ -67,6 +67,15 @@ impl Model {
         self.width * self.width / 12.0
     }
 
+    /// Expected square of the noise in a disguised row, given the matrix of its position.
+    fn row_noise(&self, matrix: &faer::Mat<f64>) -> f64 {
+        let square = match self.before && !self.orthogonal {
+            true => matrix.squared_norm_l2(),
+            false => self.side as f64,
+        };
+        square * self.variance()
+    }
+
     /// Added to plain values, so that noise before the matrix has mean 0.
     fn plain_shift(&self) -> f64 {
         if self.before { self.width / 2.0 } else { 0.0 }

@@ -22,6 +22,8 @@ pub(super) struct PairSums {
     pub(super) gram: Mat<f64>,
     /// Sum of a' y.
     pub(super) cross: Mat<f64>,
+    /// Sum of the squares of y.
+    pub(super) power: f64,
 }
 
 impl PairSums {
@@ -37,6 +39,7 @@ impl PairSums {
             disguised: vec![0.0; side],
             gram: Mat::zeros(side, side),
             cross: Mat::zeros(side, side),
+            power: 0.0,
         };
         for first in (0..plain.len()).step_by(STRIDE) {
             let images = first..(first + STRIDE).min(plain.len());
@@ -44,10 +47,30 @@ impl PairSums {
             let y = disguised.matrix(target, images);
             add_product(&mut sums.gram, &a, &a);
             add_product(&mut sums.cross, &a, &y);
+            sums.power += y.squared_norm_l2();
             add_columns(&mut sums.plain, &a);
             add_columns(&mut sums.disguised, &y);
         }
         sums
+    }
+
+    /// Sum of the squares of y about its mean that a matrix leaves, with an intercept if `fitted`, and of all
+    /// of them; `noise` is the expected square of the noise in a row, which both are less.
+    pub(super) fn left(&self, matrix: &Mat<f64>, fitted: bool, noise: f64) -> [f64; 2] {
+        let mean = self.disguised.iter().map(|v| v * v).sum::<f64>() / self.rows.max(1.0);
+        let (gram, cross, power) = match fitted {
+            true => {
+                let (gram, cross) = self.centred();
+                (gram, cross, self.power - mean)
+            }
+            false => (self.gram.clone(), self.cross.clone(), self.power),
+        };
+        let explained = matrix.transpose() * (gram * matrix - cross * faer::Scale(2.0));
+        let noise = self.rows * noise;
+        [
+            power + super::algebra::trace(&explained) - noise,
+            self.power - mean - noise,
+        ]
     }
 
     /// Mean plain row.

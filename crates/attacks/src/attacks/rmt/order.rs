@@ -95,6 +95,15 @@ pub(super) fn costs(model: &Model, plain: &Blocks<'_>, disguised: &Blocks<'_>, i
     }
 }
 
+/// Bytes that comparing all positions over so many images takes, about.
+pub(super) fn bytes(model: &Model, images: usize) -> u64 {
+    let [positions, side, rows] = [model.positions(), model.side, model.rows()].map(|n| n as u64);
+    let threads = rayon::current_num_threads() as u64;
+    // Costs in several forms, rows or products of both sides, and the panel of each thread.
+    let panel = threads * 8 * PANEL as u64 * positions * side * side;
+    32 * positions * positions + 32 * images as u64 * rows * side * positions + panel
+}
+
 /// Features of every position as the columns of a matrix.
 fn columns(positions: usize, of: impl Fn(usize) -> Vec<f64> + Sync + Send) -> Mat<f64> {
     let all: Vec<Vec<f64>> = (0..positions).into_par_iter().map(of).collect();

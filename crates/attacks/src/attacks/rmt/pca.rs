@@ -326,11 +326,9 @@ fn run(exposure: &Exposure, params: &Params, budget: &Budget, progress: Progress
     let count = model.positions();
     let (side, rows) = (model.side as u64, model.rows() as u64);
     let bytes = count as u64 * (24 * count as u64 + 80 * side * side + 8 * rows * rows + 16 * images as u64);
-    if !budget.allows(bytes + (exposure.disguised.len() * model.grid.image().len()) as u64) {
-        let mut outcome = Outcome::nothing();
-        let why = format!("the moments of {count} positions do not fit the memory allowed");
-        outcome.verdict = Verdict::Inconclusive(why);
-        return Ok(outcome);
+    let pictures = (exposure.disguised.len() * model.grid.image().len()) as u64;
+    if let Some(why) = budget.lacks(bytes + pictures, "the moments of all positions and the pictures") {
+        return Ok(Outcome::inconclusive(why));
     }
     let mut figures = std::collections::BTreeMap::new();
     let mut order = model.straight();
@@ -401,5 +399,6 @@ fn position(model: &Model, matrix: &Mat<f64>, x: &Moments, source: usize, denois
         matrix: matrix.clone(),
         reader,
         determined: model.side,
+        left: [0.0; 2],
     })
 }

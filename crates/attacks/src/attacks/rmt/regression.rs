@@ -6,7 +6,7 @@ use super::{
     order::{self, Matching},
     solve::{self, DENOISE, ESTIMATOR, INTERCEPT, Options},
 };
-use crate::{AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Pairs, Progress, Result, Verdict};
+use crate::{AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Pairs, Progress, Result};
 use visard_core::params::{Kind, ParamSpec, Params};
 
 /// Pairs that the block order is matched with.
@@ -54,14 +54,15 @@ pub(super) fn run(
 ) -> Result<Outcome> {
     let model = Model::of(attack, &exposure.target)?;
     let pairs = pairs(attack, exposure)?;
-    let positions = model.positions() as u64;
-    if !budget.allows(
-        24 * positions * positions + exposure.disguised.len() as u64 * model.grid.image().len() as u64,
-    ) {
-        let problem = format!("the tables of {positions} positions do not fit the memory allowed");
-        let mut outcome = Outcome::nothing();
-        outcome.verdict = Verdict::Inconclusive(problem);
-        return Ok(outcome);
+    let matched = pairs.plain.len().min(params.int("match_pairs") as usize);
+    let tables = if model.shuffled {
+        order::bytes(&model, matched)
+    } else {
+        0
+    };
+    let pictures = (exposure.disguised.len() * model.grid.image().len()) as u64;
+    if let Some(why) = budget.lacks(tables + pictures, "the tables of all positions and the pictures") {
+        return Ok(Outcome::inconclusive(why));
     }
     let matching = match model.shuffled {
         true => Some(match_order(&model, pairs, params, progress)?),
@@ -82,6 +83,7 @@ pub(super) fn run(
         progress,
     );
     let mut outcome = solve::outcome(&model, &order, &found, &exposure.disguised)?;
+    solve::judge(&mut outcome, &found);
     outcome.figures.insert("pairs", pairs.plain.len() as f64);
     if let Some(matching) = matching {
         outcome.figures.insert("matched_mutually", matching.mutual);

@@ -6,7 +6,7 @@ use super::{
     blocks::Blocks,
     moments::{PairSums, mean_row},
 };
-use crate::{Budget, Outcome, Progress, Result, Set, Verdict};
+use crate::{Budget, Outcome, Progress, Result, Set, Verdict, attack::CONTRADICTION};
 use faer::Mat;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -46,6 +46,9 @@ pub(super) const DENOISE: ParamSpec = ParamSpec {
     kind: Kind::Bool,
     default: "true",
 };
+
+/// Unexplained share of the disguised rows above which pairs contradict each other.
+const CONTRADICTED: f64 = 0.3;
 
 /// How matrices are estimated and used.
 #[derive(Clone, Copy)]
@@ -103,6 +106,9 @@ pub(super) struct Position {
     pub(super) reader: Reader,
     /// Directions of b in which the pairs, or the mean of the disguised images, tell the matrix.
     pub(super) determined: usize,
+    /// Of the disguised rows in the pairs, the squares that the matrix leaves and all squares about their
+    /// mean; zeros without pairs.
+    pub(super) left: [f64; 2],
 }
 
 /// Pooled statistics of plain rows, which stand in where a position was seen too rarely.
@@ -241,9 +247,26 @@ fn position(
         .collect();
     Some(Position {
         reader: Reader::new(model, &factor, &offset),
+        left: sums.left(&matrix, options.fitted, model.row_noise(&matrix)),
         matrix,
         determined,
     })
+}
+
+/// Share of the disguised rows in the pairs that the matrices leave, beyond the noise: near 0 for pairs of
+/// one key, unless there are too few of them to contradict each other.
+pub(super) fn unexplained(found: &[Option<Position>]) -> f64 {
+    let sum = |part: usize| found.iter().flatten().map(|p| p.left[part]).sum::<f64>();
+    (sum(0) / sum(1).max(1e-9)).clamp(0.0, 1e6)
+}
+
+/// Adds that share to the outcome, and says so where it is too large for pairs of one key.
+pub(super) fn judge(outcome: &mut Outcome, found: &[Option<Position>]) {
+    let share = unexplained(found);
+    outcome.figures.insert("unexplained", share);
+    if share > CONTRADICTED && outcome.verdict == Verdict::Complete {
+        outcome.verdict = Verdict::Inconclusive(CONTRADICTION.into());
+    }
 }
 
 /// The orthogonal matrix nearest to the sums of a' y, what it is in as directions, and its inverse in them.

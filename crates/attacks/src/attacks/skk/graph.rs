@@ -7,7 +7,9 @@ use super::{
     states::{ORDERS, State},
 };
 use crate::{
-    AttackInfo, Budget, Exposure, Level, Needs, Outcome, Result, Rng, Set, Verdict, attack::Progress,
+    AttackInfo, Budget, Exposure, Level, Needs, Outcome, Result, Rng, Set, Verdict,
+    attack::Progress,
+    score::{Ambiguity, Choose},
 };
 use visard_core::params::{Kind, ParamSpec, Params};
 
@@ -76,7 +78,7 @@ fn run(
     if done < count {
         outcome.verdict = Verdict::Inconclusive(format!("{done} of {count} images were rebuilt in time"));
     }
-    Ok(outcome)
+    Ok(outcome.up_to(Ambiguity::COLORS, Choose::Each))
 }
 
 /// Takes the disguise off an image and turns it as a whole.

@@ -2,7 +2,9 @@
 
 use super::{Keys, Layout, each_image, prior::Prior, states::State};
 use crate::{
-    AttackInfo, Budget, Exposure, Level, Needs, Outcome, Result, Rng, Set, Verdict, attack::Progress,
+    AttackInfo, Budget, Exposure, Level, Needs, Outcome, Result, Rng, Set, Verdict,
+    attack::Progress,
+    score::{Ambiguity, Choose},
 };
 use visard_core::params::{Kind, ParamSpec, Params};
 
@@ -111,7 +113,7 @@ fn run(
     if done < count {
         outcome.verdict = Verdict::Inconclusive(format!("{done} of {count} images were rebuilt in time"));
     }
-    Ok(outcome)
+    Ok(outcome.up_to(Ambiguity::COLORS, Choose::Each))
 }
 
 fn propagate_state(layout: Layout, state: State, from: &[u8], to: &mut [u8]) {

@@ -6,10 +6,12 @@ use super::{
     grid::Grid,
     prior::Prior,
     states::{self, COLORS, ORDERS, State},
-    synchronise::{SIGNS, agreeing, synchronise},
+    synchronise::{SIGNS, synchronise},
 };
 use crate::{
-    AttackInfo, Budget, Exposure, Level, Needs, Outcome, Result, Rng, Set, Verdict, attack::Progress,
+    AttackInfo, Budget, Exposure, Level, Needs, Outcome, Result, Rng, Set, Verdict,
+    attack::Progress,
+    score::{Ambiguity, Choose},
 };
 use rayon::prelude::*;
 use visard_core::params::{Kind, ParamSpec, Params};
@@ -120,7 +122,7 @@ fn run(
         let why = "the key is found, the images do not fit into the memory allowed";
         outcome.verdict = Verdict::Inconclusive(why.into());
     }
-    Ok(outcome)
+    Ok(outcome.up_to(Ambiguity::COLORS, Choose::Once))
 }
 
 /// About 65,536 pixels with the disguise taken off, spread over all images.
@@ -285,7 +287,7 @@ fn distances(a: &[u8], b: &[u8]) -> [i64; 2] {
 struct Found {
     /// States up to one that all pixels have in common.
     states: Vec<State>,
-    /// Share of the edges beyond a tree that say the order that its pixels got: 1/6 by chance.
+    /// Share of the edges beyond the tree that say the order that its pixels got along it: 1/6 by chance.
     agreeing_orders: f64,
     /// The same for signs, over all channels: 1/2 by chance.
     agreeing_signs: f64,
@@ -300,8 +302,8 @@ fn solve(sums: &Sums) -> Found {
     if layout.exchanges {
         let edges = (0..grid.edges()).into_par_iter();
         let bonds: Vec<[f32; 6]> = edges.map(|edge| orders(sums, edge)).collect();
-        let orders = synchronise(grid, &COLORS, &bonds);
-        agreeing_orders = agreeing(grid, &COLORS, &bonds, &orders);
+        let (orders, agreeing) = synchronise(grid, &COLORS, &bonds);
+        agreeing_orders = agreeing;
         for (state, order) in states.iter_mut().zip(orders) {
             state.order = order;
         }
@@ -316,9 +318,7 @@ fn solve(sums: &Sums) -> Found {
                     sums.costs(edge, source(from), source(to))
                 })
                 .collect();
-            let signs = synchronise(grid, &SIGNS, &bonds);
-            let agreeing = agreeing(grid, &SIGNS, &bonds, &signs);
-            (signs, agreeing)
+            synchronise(grid, &SIGNS, &bonds)
         })
         .collect();
     for (c, (signs, _)) in planes.iter().enumerate() {

@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use std::path::{Path, PathBuf};
+use visard_audit::bundled::FILES;
 
 /// Class names of Fashion-MNIST in the order of their numbers.
 pub(super) const CLASSES: [&str; 10] = [
@@ -15,23 +16,6 @@ pub(super) const CLASSES: [&str; 10] = [
     "sneaker",
     "bag",
     "ankle boot",
-];
-
-macro_rules! bundled {
-    ($($path:literal),* $(,)?) => {
-        &[$(($path, include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/", $path)))),*]
-    };
-}
-
-/// Files by their place in `data/`.
-static FILES: &[(&str, &[u8])] = bundled![
-    "fashion-mnist-12k/train-images-idx3-ubyte.gz",
-    "fashion-mnist-12k/train-labels-idx1-ubyte.gz",
-    "fashion-mnist-12k/t10k-images-idx3-ubyte.gz",
-    "fashion-mnist-12k/t10k-labels-idx1-ubyte.gz",
-    "photos/astronaut.png",
-    "photos/chelsea.png",
-    "photos/coffee.png",
 ];
 
 /// Writes the bundled data under `output` and returns the folder of the plain data set.

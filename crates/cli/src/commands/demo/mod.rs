@@ -1,12 +1,14 @@
 //! `visard demo`: the whole story on the bundled images.
 
+mod audits;
 mod bundle;
 mod sheet;
 
-pub(crate) use sheet::save_image;
-
 use super::{apply::PROGRAM, predict::name_class, train};
-use crate::talk::{STOP, Talk, table};
+use crate::{
+    picture,
+    talk::{STOP, Talk, table},
+};
 use anyhow::Context;
 use serde_json::json;
 use std::{
@@ -15,15 +17,16 @@ use std::{
     process::ExitCode,
     time::{Duration, Instant},
 };
+use visard_audit::Audit;
 use visard_core::{Affine, Key, SampleId, Shape};
 use visard_data::{Batch, Control, Depth, Fit, Opened, Reading, Request, Stored};
 use visard_keys::Lock;
 use visard_learn::{Evaluation, Examples, Model, TrainConfig};
 
-/// Show the whole story on bundled images: keys, disguised data, training, prediction
+/// Show the whole story on bundled images: keys, disguised data, training, prediction, audit
 ///
 /// Makes a key for each scheme, disguises 12,000 images of Fashion-MNIST, trains the same network
-/// on plain and on disguised images, and predicts with the right and with a wrong key. Needs no
+/// on plain and on disguised images, predicts with the right and with a wrong key, and attacks its own disguises. Needs no
 /// network and no data; takes a few minutes.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  visard demo -o visard-demo")]
@@ -114,7 +117,12 @@ impl Args {
             sheet.display()
         ));
         let wrong = self.predict(talk, &plain, &models[0])?;
-        self.report(talk, &rows, wrong, started)
+        let audits = CAST
+            .iter()
+            .zip(&models)
+            .map(|(cast, (key, _))| audits::audit(talk, cast, key, &self.output))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        self.report(talk, &rows, wrong, &audits, started)
     }
 
     fn refuse_occupied(&self) -> anyhow::Result<()> {
@@ -242,7 +250,7 @@ impl Args {
             anyhow::bail!("the bundled images are bytes");
         };
         let picture = self.output.join("held-out.png");
-        sheet::save_image(&picture, SHAPE, &pixels[..SHAPE.len()])?;
+        picture::save(&picture, SHAPE, &pixels[..SHAPE.len()])?;
         let batch = super::predict::read_image(&picture, &Reading::default())?;
         let answer = |key: &Key| -> anyhow::Result<String> {
             let prediction = name_class(model, Some(key), batch.clone(), Fit::Error, None)?;
@@ -259,7 +267,14 @@ impl Args {
         accuracy_under(model, &wrong, &held_out.labels, pixels)
     }
 
-    fn report(&self, talk: &Talk, rows: &[Row], wrong: f64, started: Instant) -> anyhow::Result<ExitCode> {
+    fn report(
+        &self,
+        talk: &Talk,
+        rows: &[Row],
+        wrong: f64,
+        audits: &[Audit],
+        started: Instant,
+    ) -> anyhow::Result<ExitCode> {
         let cells: Vec<Vec<String>> = rows
             .iter()
             .map(|row| {
@@ -287,10 +302,12 @@ impl Args {
             "disguising / training",
         ];
         let text = format!(
-            "\n{}\nThe RMT model on 500 test images disguised under a wrong key: {:.1} % right (chance is 10 %).\n\
+            "\n{}\nThe RMT model on 500 test images disguised under a wrong key: {:.1} % right (chance is 10 %).\n\n\
+             What the disguises give away:\n{}\
              Everything is in {} ({:.0} s in all).",
             table(&head, &cells),
             100.0 * wrong,
+            audits::verdicts(audits),
             self.output.display(),
             started.elapsed().as_secs_f64()
         );
@@ -306,7 +323,8 @@ impl Args {
             .collect();
         let record = json!({
             "program": PROGRAM, "epochs": self.epochs, "limit": self.limit, "rows": records,
-            "wrong_key_accuracy": wrong, "seconds": started.elapsed().as_secs_f64(), "output": self.output,
+            "wrong_key_accuracy": wrong, "audits": audits.iter().map(audits::summary).collect::<Vec<_>>(),
+            "seconds": started.elapsed().as_secs_f64(), "output": self.output,
         });
         let place = self.output.join("demo.json");
         std::fs::write(&place, format!("{record:#}\n")).with_context(|| format!("{}", place.display()))?;

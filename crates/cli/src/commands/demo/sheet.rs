@@ -1,7 +1,8 @@
 //! The contact sheet: plain images above their disguises.
 
+use crate::picture;
 use anyhow::Context;
-use std::{collections::BTreeMap, fs::File, io::BufWriter, path::Path};
+use std::{collections::BTreeMap, path::Path};
 use visard_core::{Affine, Dtype, Key, Shape};
 use visard_data::{Batch, Depth, Fit, Opened, Reading, Stored};
 
@@ -76,7 +77,7 @@ pub(super) fn write(path: &Path, keys: &[&Key], plain: &Path, photos: &Path) -> 
         }
     }
     let shape = Shape::new(canvas.height, canvas.width, 3);
-    save_image(path, shape, &canvas.pixels)
+    picture::save(path, shape, &canvas.pixels)
 }
 
 /// The images as the cloud sees them under the key's scheme, or as they are.
@@ -125,21 +126,4 @@ fn photographs(folder: &Path) -> anyhow::Result<Vec<Batch>> {
         .iter()
         .map(|path| crate::commands::predict::read_image(path, &Reading::default()))
         .collect()
-}
-
-/// Writes an 8-bit grey or RGB image as PNG.
-pub(crate) fn save_image(path: &Path, shape: Shape, pixels: &[u8]) -> anyhow::Result<()> {
-    let file = File::create(path).with_context(|| format!("{}", path.display()))?;
-    let mut encoder = png::Encoder::new(BufWriter::new(file), shape.width as u32, shape.height as u32);
-    encoder.set_color(if shape.channels == 1 {
-        png::ColorType::Grayscale
-    } else {
-        png::ColorType::Rgb
-    });
-    encoder.set_depth(png::BitDepth::Eight);
-    let write = |mut writer: png::Writer<_>| writer.write_image_data(pixels);
-    encoder
-        .write_header()
-        .and_then(write)
-        .with_context(|| format!("{}", path.display()))
 }

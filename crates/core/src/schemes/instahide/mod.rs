@@ -12,7 +12,7 @@ mod speed;
 mod statistics;
 
 use crate::{
-    Error, Material, Removal, SchemeInfo, Shape, Storage,
+    Error, Material, Removal, SchemeInfo, Shape, Storage, Stronger,
     params::{Kind, ParamSpec, Params},
     pixels::{Dtype, Output},
     schedule::Schedule,
@@ -39,6 +39,18 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
     broken_by: "the disguised images alone, many of the same private ones (Carlini et al., IEEE S&P 2021, \
                 arXiv 2011.05315): magnitudes undo the signs, a similarity learned on public images finds \
                 which share a private one, and least squares then recover it",
+    stronger: &[
+        Stronger {
+            param: "encodings",
+            value: "1",
+            effect: "shows every image in as few blends as can be, which recovery of the images needs many of",
+        },
+        Stronger {
+            param: "cross",
+            value: "true",
+            effect: "mixes in public images, which must be found first",
+        },
+    ],
     networks: "cnn with front=pixel, or any other for plain images, trained on soft labels and on fresh \
                encodings in every epoch; one encoding of a test image is classified badly, so test on plain \
                normalised images or average over many encodings",

@@ -41,6 +41,7 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
                 Jha, Mahloujifar, Mahmoody, Tramer: NeuraCrypt is not private, arXiv 2108.07256): the position \
                 codes give the order of the patches away, statistics of the patches match the images, and the \
                 pairs then train a copy of the encoder; so anyone who can guess an image can tell whether it is there",
+    stronger: &[],
     networks: "a transformer on the tokens (one layer of 8 heads in the paper), or any network that does not care \
                about their order; convolutions find no picture to look at",
     params: &[

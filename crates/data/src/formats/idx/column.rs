@@ -174,6 +174,11 @@ impl Column {
                 seek(&mut bytes, self.header + sample * self.unit).map_err(fail)?;
                 Some(bytes)
             }
+            // A stream can only be gone on with.
+            Some((mut bytes, at)) if at < sample => {
+                seek(&mut bytes, (sample - at) * self.unit).map_err(fail)?;
+                Some(bytes)
+            }
             _ => None,
         };
         let bytes = match reusable {
@@ -218,7 +223,7 @@ impl Column {
     }
 }
 
-/// Goes to a byte of a freshly opened or plain file.
+/// Goes to a byte of a plain file, or so many bytes further in a compressed one.
 fn seek(bytes: &mut Bytes, to: u64) -> io::Result<()> {
     match bytes {
         Bytes::Plain(file) => file.seek(SeekFrom::Start(to)).map(drop),

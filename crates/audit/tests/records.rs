@@ -1,0 +1,126 @@
+//! Records and pages: what is written can be read, what is hostile is refused.
+
+mod common;
+
+use common::{audit, key, subjects};
+use proptest::prelude::*;
+use std::sync::OnceLock;
+use visard_audit::{Audit, Report, Show, compare::compare, page, table};
+use visard_core::Shape;
+
+const GREY: Shape = Shape {
+    height: 28,
+    width: 28,
+    channels: 1,
+};
+
+/// One audit for all tests, of images with a hostile name.
+fn report() -> &'static Report {
+    static REPORT: OnceLock<Report> = OnceLock::new();
+    REPORT.get_or_init(|| {
+        let mut images = subjects(GREY, 40);
+        images.name = "<script>alert(1)</script> & \"co\"".into();
+        let instead = subjects(GREY, 40);
+        audit(&key("rmt", &[], GREY, 9, None), &images, Show::Instead(&instead))
+    })
+}
+
+fn text() -> String {
+    serde_json::to_string(&report().audit).unwrap()
+}
+
+#[test]
+fn records_are_read_as_they_were_written() {
+    assert_eq!(Audit::parse(text().as_bytes()).unwrap(), report().audit);
+}
+
+#[test]
+fn records_that_are_none_are_refused_with_the_mend() {
+    let text = text();
+    for (what, hostile) in [
+        ("is no record", "[]".to_string()),
+        ("is no record", "{".repeat(1000)),
+        ("is no record", "[".repeat(100_000)),
+        ("of kind", text.replacen("\"audit\"", "\"cake\"", 1)),
+        ("version 2", text.replacen("\"schema\":1", "\"schema\":2", 1)),
+        ("damaged", text.replacen("\"attacks\"", "\"attacksies\"", 1)),
+        ("damaged", text.replacen("\"height\":28", "\"height\":0", 1)),
+    ] {
+        let problem = Audit::parse(hostile.as_bytes()).err();
+        assert!(
+            problem
+                .as_ref()
+                .is_none_or(|p| p.contains(what) || what == "damaged"),
+            "{what}: {problem:?}"
+        );
+        assert!(problem.is_some(), "{what}");
+    }
+}
+
+#[test]
+fn the_table_has_a_row_for_every_run() {
+    let runs: usize = report()
+        .audit
+        .attacks
+        .iter()
+        .map(|attack| attack.points.len())
+        .sum();
+    assert_eq!(table::csv(&report().audit).unwrap().lines().count(), runs + 1);
+}
+
+#[test]
+fn the_page_escapes_names_and_asks_nothing_of_a_network() {
+    let page = page::page(report(), false).unwrap();
+    assert!(!page.contains("<script"));
+    assert!(page.contains("&lt;script&gt;"));
+    assert!(page.contains("default-src 'none'"));
+    for outside in ["http://", "https://", "url(", "@import"] {
+        let found = page
+            .match_indices(outside)
+            .filter(|(at, _)| !page[*at..].starts_with("http://www.w3.org/"));
+        assert_eq!(found.count(), 0, "{outside}");
+    }
+    assert!(!page.contains("plain images and their disguises under the audited key"));
+    assert!(
+        page::page(report(), true)
+            .unwrap()
+            .contains("plain images and their disguises under the audited key")
+    );
+}
+
+#[test]
+fn two_audits_stand_side_by_side() {
+    let other = audit(
+        &key("rmt", &[("noise", "100")], GREY, 9, None),
+        &subjects(GREY, 40),
+        Show::Nothing,
+    )
+    .audit;
+    let comparison = compare(&report().audit, &other);
+    assert!(
+        comparison
+            .caveats
+            .iter()
+            .any(|caveat| caveat.contains("images differ"))
+    );
+    assert!(
+        comparison
+            .attacks
+            .iter()
+            .any(|row| row.of == "rmt-regression" && row.verdicts[1].is_some())
+    );
+    assert!(page::compared(&comparison).contains("noise=100"));
+}
+
+proptest! {
+    #[test]
+    fn damaged_records_give_errors_and_no_crash(at in 0usize..100_000, byte: u8, cut in 0usize..100_000) {
+        let mut bytes = text().into_bytes();
+        let len = bytes.len();
+        bytes[at % len] = byte;
+        bytes.truncate(cut % len + 1);
+        if let Ok(audit) = Audit::parse(&bytes) {
+            prop_assert!(page::page(&Report { audit, examples: Vec::new() }, false).is_ok());
+        }
+    }
+}
