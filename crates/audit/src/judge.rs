@@ -247,20 +247,45 @@ impl Thumbs {
             .map(hit)
             .filter(|hit| *hit)
             .count();
-        let (of, chance) = (own.count(), 1.0 / candidates as f64);
-        let expected = of as f64 * chance;
-        let deviation = (expected * (1.0 - chance)).sqrt().max(1e-9);
+        let of = own.count();
         Identified {
             hits,
             of,
             candidates,
-            deviations: if candidates > 1 {
-                (hits as f64 - expected) / deviation
-            } else {
-                0.0
-            },
+            deviations: beyond_chance(hits, of, 1.0 / candidates as f64),
         }
     }
+}
+
+/// How many standard deviations of a normal figure are as unlikely as `hits` of `of` or more, each of that chance.
+/// Counted exactly: few hits are far more likely than their distance in deviations of the binomial suggests.
+fn beyond_chance(hits: usize, of: usize, chance: f64) -> f64 {
+    let expected = of as f64 * chance;
+    if chance >= 1.0 || hits as f64 <= expected {
+        return 0.0;
+    }
+    let choose = |k: f64| {
+        let n = of as f64;
+        libm::lgamma(n + 1.0) - libm::lgamma(k + 1.0) - libm::lgamma(n - k + 1.0)
+    };
+    let log = |k: usize| {
+        let k = k as f64;
+        choose(k) + k * chance.ln() + (of as f64 - k) * (1.0 - chance).ln()
+    };
+    // The terms fall from the first on, so that it keeps their sum from vanishing.
+    let first = log(hits);
+    let tail = first + (hits..=of).map(|k| (log(k) - first).exp()).sum::<f64>().ln();
+    let normal = |z: f64| -z * z / 2.0 - ((z + (z * z + 4.0).sqrt()) * 1.253_314_137_315_5).ln();
+    let (mut low, mut high) = (0.0, 100.0);
+    for _ in 0..60 {
+        let middle = (low + high) / 2.0;
+        if normal(middle) > tail {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    low
 }
 
 /// Brightness of an image, shrunk by whole factors to about [`THUMB`] a side.
@@ -289,7 +314,6 @@ pub fn verdict(
     let mut reasons = Vec::new();
     if let Some(Pictures { identified, .. }) = pictures
         && identified.deviations >= thresholds.leaks_deviations
-        && identified.hits >= 3
     {
         let chance = identified.of as f64 / identified.candidates as f64;
         reasons.push(format!(
@@ -403,6 +427,17 @@ mod tests {
             judged(&truth, Set::bytes(truth.shape(), flat).unwrap()).0,
             Verdict::NotBroken
         );
+    }
+
+    #[test]
+    fn few_hits_count_for_what_they_are() {
+        // A fair coin: 8 of 8 heads are 1 in 256, 2.66 deviations of a normal figure.
+        assert!((beyond_chance(8, 8, 0.5) - 2.66).abs() < 0.05);
+        // Six where one is expected are no five deviations, though they are five of the binomial's.
+        let six = beyond_chance(6, 64, 1.0 / 64.0);
+        assert!((3.0..3.5).contains(&six), "{six}");
+        assert!(beyond_chance(256, 256, 1.0 / 256.0) > 40.0);
+        assert_eq!(beyond_chance(1, 64, 1.0 / 64.0), 0.0);
     }
 
     #[test]

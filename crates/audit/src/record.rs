@@ -197,7 +197,7 @@ pub struct Identified {
     pub of: usize,
     /// Among so many originals.
     pub candidates: usize,
-    /// Standard deviations above chance.
+    /// Standard deviations of a normal figure that are as unlikely by chance; 0 at chance and below.
     pub deviations: f64,
 }
 

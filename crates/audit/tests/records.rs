@@ -4,6 +4,7 @@ mod common;
 
 use common::{audit, key, subjects};
 use proptest::prelude::*;
+use serde_json::Value;
 use std::sync::OnceLock;
 use visard_audit::{Audit, Report, Show, compare::compare, page, table};
 use visard_core::Shape;
@@ -29,9 +30,25 @@ fn text() -> String {
     serde_json::to_string(&report().audit).unwrap()
 }
 
+/// Whether two values are the same up to the last bits of their numbers, which parsing may round.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
+            (a - b).abs() <= 1e-12 * a.abs()
+        }
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| same(a, b)))
+        }
+        _ => a == b,
+    }
+}
+
 #[test]
 fn records_are_read_as_they_were_written() {
-    assert_eq!(Audit::parse(text().as_bytes()).unwrap(), report().audit);
+    let read = serde_json::to_value(Audit::parse(text().as_bytes()).unwrap()).unwrap();
+    assert!(same(&read, &serde_json::to_value(&report().audit).unwrap()));
 }
 
 #[test]
@@ -44,7 +61,7 @@ fn records_that_are_none_are_refused_with_the_mend() {
         ("of kind", text.replacen("\"audit\"", "\"cake\"", 1)),
         ("version 2", text.replacen("\"schema\":1", "\"schema\":2", 1)),
         ("damaged", text.replacen("\"attacks\"", "\"attacksies\"", 1)),
-        ("damaged", text.replacen("\"height\":28", "\"height\":0", 1)),
+        ("damaged", text.replacen("\"28x28x1\"", "\"0x28x1\"", 1)),
     ] {
         let problem = Audit::parse(hostile.as_bytes()).err();
         assert!(
@@ -120,7 +137,8 @@ proptest! {
         bytes[at % len] = byte;
         bytes.truncate(cut % len + 1);
         if let Ok(audit) = Audit::parse(&bytes) {
-            prop_assert!(page::page(&Report { audit, examples: Vec::new() }, false).is_ok());
+            let shown = page::page(&Report { audit, examples: Vec::new() }, false);
+            prop_assert!(shown.is_ok());
         }
     }
 }

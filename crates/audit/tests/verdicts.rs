@@ -26,7 +26,7 @@ fn no_disguise_is_broken_by_looking() {
         shape: vec![48],
         values: Values::U8(vec![0; 48]),
     };
-    material.insert("mask", mask);
+    material.insert("mask", mask).expect("an array");
     let owner = key("negpos", &[], COLOR, 1, Some(material));
     let report = audit(&owner, &subjects(COLOR, 64), Show::Nothing);
     let level = &report.audit.levels[0];

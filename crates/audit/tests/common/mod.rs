@@ -80,7 +80,9 @@ impl Oracle for Noise {
         let target = self.target()?;
         let output = target.scheme.output(self.shape)?;
         let seed = self.seed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let (mut rng, (low, high)) = (Rng::new(seed << 20), output.range);
+        let mut rng = Rng::new(seed << 20);
+        // Some schemes have no bounds.
+        let (low, high) = (output.range.0.max(-4.0), output.range.1.min(260.0));
         let count = plain.len() * target.scheme.encodings() * output.shape.len();
         let pixels = match output.dtype {
             Dtype::U8 => Pixels::U8((0..count).map(|_| rng.below(256) as u8).collect()),

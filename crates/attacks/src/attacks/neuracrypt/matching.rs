@@ -22,6 +22,9 @@ pub use super::geometry::moments;
 
 const NAME: &str = "neuracrypt-matching";
 
+/// Most steps of one assignment, disguised images squared times public ones: it cannot be interrupted.
+const STEPS: u64 = 1_000_000_000;
+
 pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     name: NAME,
     title: "NeuraCrypt, matching of images",
@@ -47,6 +50,14 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         let tokens = tokens(NAME, exposure, &values)?;
         let public = public(exposure, tokens.images())?;
         if let Some(why) = budget.lacks(bytes(tokens, public), "tokens and the distances of all images") {
+            return Ok(Outcome::inconclusive(why));
+        }
+        let images = tokens.images() as u64;
+        if images.pow(2).saturating_mul(public.len() as u64) > STEPS {
+            let why = format!(
+                "assigning {images} images to {} takes too long; give fewer",
+                public.len()
+            );
             return Ok(Outcome::inconclusive(why));
         }
         progress(0.0, "order of the tokens");
