@@ -133,6 +133,10 @@ pub(super) fn even(green: &Set) -> anyhow::Result<Table> {
              also settles the sign of every pixel by its neighbours, and starts badly explained pixels again from \
              theirs: with that even a start from noise gives all images, or all their negatives.",
         )
+        .note(
+            "Two rows lie 0.06 above what was expected: that is the draw of the images and the ridge of the least \
+             squares, as the next table shows.",
+        )
         .note("The AUC is that of telling encodings that share a private image by the correlation of their \
                magnitudes; 0.63 to 0.65 was expected, tolerance 0.05 around 0.64."))
 }
@@ -189,19 +193,35 @@ pub(super) fn draws(green: &Set) -> anyhow::Result<Table> {
                 found.push(oracle(&images, encodings, Some(&nothing), &options)?);
             }
         }
-        let cells = found.map(|found| {
-            let least = found.iter().copied().fold(f64::INFINITY, f64::min);
-            let most = found.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            Cell::of([
-                figure(median(found), 3).about(expected, NEAR),
-                figure(least, 3),
-                figure(most, 3),
-            ])
-        });
+        let [usual, short, ridge, free] = found;
+        let cells = [
+            spread(usual, Some(expected)),
+            spread(short, None),
+            spread(ridge, Some(expected)),
+            spread(free, None),
+        ];
         let head = [p * each, k].map(|number| Cell::from(figure(number as f64, 0)));
         table.row(p.to_string(), head.into_iter().chain(cells));
     }
-    Ok(table.note("Median / least / greatest; tolerance 0.05, on the median."))
+    Ok(table
+        .note("Median / least / greatest; tolerance 0.05, on the median. The ridge is relative to the mean diagonal.")
+        .note(
+            "Which images are drawn moves the figure by 0.04 to 0.07, rounds and blends hardly do, and a ridge of 0.1, \
+             where the attack has 0.000001, takes up to 0.03 off: with it all medians are as expected, and the least of \
+             the draws are within 0.03 of what was. ATTACKS had one draw, and does not say its ridge.",
+        ))
+}
+
+/// The median with the least and the greatest.
+fn spread(values: Vec<f64>, expected: Option<f64>) -> Cell {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let middle = figure(median(values), 3);
+    let middle = match expected {
+        Some(expected) => middle.about(expected, NEAR),
+        None => middle,
+    };
+    Cell::of([middle, figure(least, 3), figure(most, 3)])
 }
 
 /// Encodings of the scheme itself.
