@@ -142,7 +142,7 @@ fn audit_code(error: &visard_audit::Error) -> u8 {
 fn learn_code(error: &visard_learn::Error) -> u8 {
     use visard_learn::Error;
     match error {
-        Error::UnknownNetwork(_) | Error::Parameter(_) | Error::Setting { .. } => 2,
+        Error::UnknownNetwork(_) | Error::UnknownFront(_) | Error::Parameter(_) | Error::Setting { .. } => 2,
         Error::Shape { .. } | Error::Examples(_) | Error::Label { .. } | Error::Input { .. } => 10,
         Error::Foreign { .. } => 13,
         Error::Output { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => 16,

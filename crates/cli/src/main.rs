@@ -50,9 +50,12 @@ enum Command {
     Train(commands::train::Args),
     Eval(commands::eval::Args),
     Predict(commands::predict::Args),
+    Export(commands::export::Args),
+    Import(commands::import::Args),
     Attacks(commands::attacks::Args),
     Attack(commands::attack::Args),
     Audit(commands::audit::Args),
+    Study(commands::study::Args),
     Completions(commands::completions::Args),
 }
 
@@ -71,9 +74,12 @@ impl Command {
             Self::Train(args) => args.run(talk),
             Self::Eval(args) => args.run(talk),
             Self::Predict(args) => args.run(talk),
+            Self::Export(args) => args.run(talk),
+            Self::Import(args) => args.run(talk),
             Self::Attacks(args) => args.run(talk),
             Self::Attack(args) => args.run(talk),
             Self::Audit(args) => args.run(talk),
+            Self::Study(args) => args.run(talk),
             Self::Completions(args) => args.run(talk, &mut <Program as clap::CommandFactory>::command()),
         }
     }

@@ -4,6 +4,7 @@ use crate::failure::Usage;
 use clap::{Args, ValueEnum};
 use std::{collections::BTreeMap, time::Duration};
 use visard_data::{Alpha, Depth, Fit, Format, Jpeg, Reading, Subsampling};
+use visard_learn::DeviceKind;
 
 /// Options of every command.
 #[derive(Args)]
@@ -185,6 +186,24 @@ impl From<FitArg> for Fit {
             FitArg::Resize => Self::Resize,
             FitArg::Crop => Self::Crop,
             FitArg::Pad => Self::Pad,
+        }
+    }
+}
+
+/// `--device`.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum DeviceArg {
+    /// All cores of the processor
+    Cpu,
+    /// The first GPU, by way of Vulkan (in programs built with the feature gpu)
+    Gpu,
+}
+
+impl From<DeviceArg> for DeviceKind {
+    fn from(device: DeviceArg) -> Self {
+        match device {
+            DeviceArg::Cpu => Self::Cpu,
+            DeviceArg::Gpu => Self::Gpu,
         }
     }
 }

@@ -49,6 +49,6 @@ pub use error::Error;
 pub use material::{Array, Material, Values};
 pub use pixels::{Affine, Dtype, Gallery, Output, Pixels, PixelsMut, PixelsRef, Salt, SampleId, Samples};
 pub use schedule::MasterSecret;
-pub use scheme::{Disguise, Fingerprint, Key, Removal, Scheme, SchemeInfo, Storage, Stronger};
+pub use scheme::{Disguise, Fingerprint, Key, Removal, Scheme, SchemeInfo, Storage, Stronger, Tolerates};
 pub use shape::{Grid, Shape};
 pub use shuffle::Shuffle;

@@ -59,6 +59,31 @@ impl fmt::Display for Removal {
     }
 }
 
+/// Changes of disguised images after which a network still finds in them what it learned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tolerates {
+    /// Whether they may be mirrored left to right.
+    pub flips: bool,
+    /// They may be shifted by multiples of so many pixels; 0 if not at all.
+    pub shifts: usize,
+}
+
+impl fmt::Display for Tolerates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shifts = match self.shifts {
+            0 => None,
+            1 => Some("shifts by any number of pixels".to_string()),
+            pixels => Some(format!("shifts by multiples of {pixels} pixels")),
+        };
+        let flips = self.flips.then(|| "flips from left to right".to_string());
+        let all: Vec<String> = flips.into_iter().chain(shifts).collect();
+        match all.is_empty() {
+            true => f.write_str("none"),
+            false => f.write_str(&all.join(" and ")),
+        }
+    }
+}
+
 /// A setting that gives less away than the default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stronger {
@@ -87,6 +112,8 @@ pub struct SchemeInfo {
     pub stronger: &'static [Stronger],
     /// Which networks learn from its output.
     pub networks: &'static str,
+    /// Name of the front (adaptation network) that a network should have before it; `none` for none.
+    pub front: &'static str,
     /// Public parameters.
     pub params: &'static [ParamSpec],
     /// Names of the arrays that explicit material may hold.
@@ -126,6 +153,12 @@ pub trait Scheme: fmt::Debug + Send + Sync {
 
     /// Remarks for the owner about this shape: padding, growth, storage.
     fn advice(&self, image: Shape) -> Vec<String>;
+
+    /// How disguised images may be changed while a network learns from them (augmentation in the
+    /// disguised domain). Not at all where keys belong to places.
+    fn tolerates(&self) -> Tolerates {
+        Tolerates::default()
+    }
 
     /// What the owner gets back when the disguise is removed, with these parameters.
     fn removal(&self) -> Removal {

@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Kind and version of the file.
-const FORMAT: &str = "visard-checkpoint/1";
+const FORMAT: &str = "visard-checkpoint/2";
 /// Prefix of the network's tensors.
 const MODEL: &str = "model.";
-/// Prefix of the momentum buffers.
-const MOMENTUM: &str = "momentum.";
+/// Prefix of the optimiser's running means.
+const MEANS: &str = "means.";
+/// Prefix of the best epoch's tensors, where training may stop early.
+const BEST: &str = "best.";
 
 /// What, besides the tensors, a run needs to go on, and to know that it is its own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,7 +30,9 @@ struct Header {
 /// What a run has come to.
 pub(crate) struct Checkpoint {
     pub(crate) weights: State,
-    pub(crate) momentum: State,
+    pub(crate) means: State,
+    /// The tensors of the best epoch, where training may stop early.
+    pub(crate) best: Option<State>,
     pub(crate) history: Vec<EpochRecord>,
 }
 
@@ -64,7 +68,8 @@ impl Checkpoint {
         };
         let tensors = prefixed(MODEL, &self.weights)
             .into_iter()
-            .chain(prefixed(MOMENTUM, &self.momentum));
+            .chain(prefixed(MEANS, &self.means))
+            .chain(self.best.iter().flat_map(|best| prefixed(BEST, best)));
         file::write(path, &header, &tensors.collect())
     }
 
@@ -92,9 +97,11 @@ impl Checkpoint {
             };
             tensors.iter().filter_map(own).collect()
         };
+        let best = part(BEST);
         let checkpoint = Self {
             weights: part(MODEL),
-            momentum: part(MOMENTUM),
+            means: part(MEANS),
+            best: (!best.is_empty()).then_some(best),
             history: header.info.history,
         };
         checkpoint
@@ -105,11 +112,17 @@ impl Checkpoint {
 
     fn fits(&self, like: &State, epochs: usize) -> Result<(), String> {
         state::compare(like, &self.weights)?;
+        if let Some(best) = &self.best {
+            state::compare(like, best)?;
+        }
         let size = |v: &state::Values| v.values.len();
-        if let Some((name, _)) =
-            (self.momentum.iter()).find(|(name, v)| like.get(*name).map(size) != Some(size(v)))
-        {
-            return Err(format!("the momentum of {name} does not fit the network"));
+        let of = |name: &str| {
+            name.split_once('.')
+                .and_then(|(_, tensor)| like.get(tensor))
+                .map(size)
+        };
+        if let Some((name, _)) = (self.means.iter()).find(|(name, v)| of(name) != Some(size(v))) {
+            return Err(format!("the running mean {name} does not fit the network"));
         }
         let numbered = self
             .history

@@ -1,6 +1,10 @@
 //! What a training run is made of.
 
-use crate::{Error, NetworkInfo, Result, Rng, networks};
+use crate::{
+    Error, NetworkInfo, Result, Rng,
+    fronts::{self, Choice},
+    networks,
+};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, f64::consts::PI};
 use visard_core::{Shape, params::Params};
@@ -14,6 +18,39 @@ pub enum Schedule {
     Cosine,
     /// Always the same.
     Constant,
+    /// To a tenth after half of the steps and to a hundredth after three quarters (He, Zhang, Ren, Sun:
+    /// Deep residual learning, CVPR 2016).
+    Step,
+    /// Up from a 25th over the first 30 % of the steps and down to a 250,000th along half cosines
+    /// (Smith, Topin: Super-convergence, 2018, with PyTorch's proportions; the momentum stays). Has no
+    /// other warm-up.
+    #[serde(rename = "one-cycle")]
+    OneCycle,
+}
+
+/// What turns gradients into steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// Stochastic gradient descent with momentum.
+    #[default]
+    Sgd,
+    /// Adam with decoupled weight decay (Loshchilov, Hutter: Decoupled weight decay regularization,
+    /// ICLR 2019), with the customary decays 0.9 and 0.999.
+    Adamw,
+}
+
+/// How much the images of each class count in the loss.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClassWeights {
+    /// All the same.
+    #[default]
+    None,
+    /// Inversely to the number of training images of the class, so that each class counts the same.
+    Balanced,
+    /// As given, one number from 0 for each class.
+    Given(Vec<f32>),
 }
 
 /// Random changes of the training images. Off by default: a disguise does not survive them.
@@ -21,6 +58,9 @@ pub enum Schedule {
 pub struct Augment {
     /// Largest shift in each direction, in pixels; what is uncovered gets the mean.
     pub shift: usize,
+    /// Shifts are multiples of this many pixels; 0 and 1 for any.
+    #[serde(default)]
+    pub grain: usize,
     /// Whether half of the images are mirrored left to right.
     pub flip: bool,
 }
@@ -33,7 +73,9 @@ impl Augment {
 
     /// Shifts and mirrors one standardised image (C, H, W).
     pub(crate) fn apply(&self, image: &mut [f32], shape: Shape, rng: &mut Rng) {
-        let mut offset = || rng.below(2 * self.shift + 1) as isize - self.shift as isize;
+        let grain = self.grain.max(1);
+        let steps = self.shift / grain;
+        let mut offset = || (rng.below(2 * steps + 1) as isize - steps as isize) * grain as isize;
         let (down, right) = (offset(), offset());
         let mirrored = self.flip && rng.below(2) == 1;
         let source = image.to_vec();
@@ -60,26 +102,50 @@ pub struct TrainConfig {
     pub network: String,
     /// Its parameters, all of them.
     pub params: Params,
+    /// What goes before it.
+    pub front: Option<Choice>,
     /// Passes over the training images.
     pub epochs: usize,
     /// Images per step.
     pub batch: usize,
     /// Highest learning rate.
     pub lr: f64,
+    /// What turns gradients into steps.
+    pub optimizer: OptimizerKind,
     /// Momentum of SGD, without dampening.
     pub momentum: f64,
     /// Whether the momentum is Nesterov's.
     pub nesterov: bool,
-    /// L2 penalty on weight matrices and kernels; biases and normalisation have none.
+    /// L2 penalty on weight matrices and kernels (with AdamW, their decay in each step as a multiple of
+    /// the learning rate); biases and normalisation have none.
     pub weight_decay: f64,
     /// How the learning rate changes.
     pub schedule: Schedule,
     /// Share of all steps, from 0, over which the learning rate rises to its highest.
     pub warmup: f64,
+    /// Share of each label that is spread evenly over all classes (Szegedy et al., CVPR 2016).
+    pub label_smoothing: f64,
+    /// Largest Euclidean norm of all gradients together; longer ones are shortened to it.
+    pub clip: Option<f64>,
+    /// Epochs without a better validation accuracy after which training stops; the weights are then
+    /// those of the best epoch.
+    pub patience: Option<usize>,
+    /// How much the images of each class count.
+    pub class_weights: ClassWeights,
     /// Random changes of the images.
     pub augment: Augment,
     /// Determines initial weights, order of the images, dropped units and random changes.
     pub seed: u64,
+}
+
+impl OptimizerKind {
+    /// The customary weight decay.
+    pub fn weight_decay(self) -> f64 {
+        match self {
+            Self::Sgd => 5e-4,
+            Self::Adamw => 0.05,
+        }
+    }
 }
 
 impl TrainConfig {
@@ -89,17 +155,33 @@ impl TrainConfig {
         Ok(Self {
             network: info.name.into(),
             params: Params::resolve(info.params, given)?,
+            front: None,
             epochs: info.epochs,
             batch: info.batch,
             lr: info.lr,
+            optimizer: info.optimizer,
             momentum: 0.9,
             nesterov: true,
-            weight_decay: 5e-4,
+            weight_decay: info.optimizer.weight_decay(),
             schedule: Schedule::Cosine,
             warmup: 0.1,
+            label_smoothing: 0.0,
+            clip: None,
+            patience: None,
+            class_weights: ClassWeights::None,
             augment: Augment::default(),
             seed: 0,
         })
+    }
+
+    /// The same with a front before the network; `given` are those of its parameters that differ from
+    /// its defaults. `none` takes a front away.
+    pub fn with_front(mut self, name: &str, given: &BTreeMap<String, String>) -> Result<Self> {
+        self.front = match name {
+            "none" => None,
+            name => Some(Choice::new(name, given)?),
+        };
+        Ok(self)
     }
 
     /// The registry entry of the network.
@@ -110,7 +192,32 @@ impl TrainConfig {
     /// Refuses what no training can run with.
     pub fn check(&self) -> Result<()> {
         self.info()?;
-        let limits: [(&'static str, bool, &str); 6] = [
+        if let Some(front) = &self.front {
+            fronts::find(&front.name)?;
+        }
+        let weighed = match &self.class_weights {
+            ClassWeights::Given(weights) => {
+                weights.iter().all(|w| w.is_finite() && *w >= 0.0) && weights.iter().any(|w| *w > 0.0)
+            }
+            ClassWeights::None | ClassWeights::Balanced => true,
+        };
+        let limits: [(&'static str, bool, &str); 10] = [
+            (
+                "label_smoothing",
+                (0.0..1.0).contains(&self.label_smoothing),
+                "must be at least 0 and below 1",
+            ),
+            (
+                "clip",
+                self.clip.is_none_or(|c| c.is_finite() && c > 0.0),
+                "must be a number above 0",
+            ),
+            (
+                "patience",
+                self.patience.is_none_or(|p| p > 0),
+                "must be at least 1",
+            ),
+            ("class_weights", weighed, "must be numbers from 0, not all 0"),
             ("epochs", self.epochs > 0, "must be at least 1"),
             ("batch", self.batch > 0, "must be at least 1"),
             (
@@ -146,14 +253,24 @@ impl TrainConfig {
     /// Learning rate of step `step` of `steps`.
     pub fn rate(&self, step: usize, steps: usize) -> f64 {
         let done = (step as f64 + 0.5) / steps.max(1) as f64;
+        // Along half a cosine from one value to the other.
+        let swing = |from: f64, to: f64, share: f64| to + (from - to) * 0.5 * (1.0 + (PI * share).cos());
+        if self.schedule == Schedule::OneCycle {
+            return match done < 0.3 {
+                true => swing(self.lr / 25.0, self.lr, done / 0.3),
+                false => swing(self.lr, self.lr / 250_000.0, (done - 0.3) / 0.7),
+            };
+        }
         if done < self.warmup {
             return self.lr * done / self.warmup;
         }
         match self.schedule {
             Schedule::Constant => self.lr,
-            Schedule::Cosine => {
-                let fall = (done - self.warmup) / (1.0 - self.warmup);
-                self.lr * 0.5 * (1.0 + (PI * fall).cos())
+            Schedule::Cosine | Schedule::OneCycle => {
+                swing(self.lr, 0.0, (done - self.warmup) / (1.0 - self.warmup))
+            }
+            Schedule::Step => {
+                self.lr * [1.0, 0.1, 0.01][usize::from(done >= 0.5) + usize::from(done >= 0.75)]
             }
         }
     }
@@ -174,10 +291,61 @@ mod tests {
     }
 
     #[test]
+    fn schedules_have_their_shapes() {
+        let mut config = TrainConfig::new("mlp", &BTreeMap::new()).unwrap();
+        (config.lr, config.warmup) = (1.0, 0.0);
+        let mut at = |schedule, step| {
+            config.schedule = schedule;
+            config.rate(step, 1000)
+        };
+        for (step, expected) in [
+            (0, 1.0),
+            (499, 1.0),
+            (500, 0.1),
+            (749, 0.1),
+            (750, 0.01),
+            (999, 0.01),
+        ] {
+            assert!((at(Schedule::Step, step) - expected).abs() < 1e-12, "{step}");
+        }
+        for (step, expected) in [(0, 0.04), (299, 1.0), (999, 4e-6)] {
+            assert!((at(Schedule::OneCycle, step) - expected).abs() < 1e-4, "{step}");
+        }
+        assert_eq!(at(Schedule::Constant, 7), 1.0);
+    }
+
+    #[test]
+    fn shifts_keep_to_their_grain() {
+        let shape = Shape::new(1, 8, 1);
+        let image: Vec<f32> = (1..=8).map(|v| v as f32).collect();
+        let augment = Augment {
+            shift: 6,
+            grain: 4,
+            flip: false,
+        };
+        let mut rng = Rng::new(3, "augment", 0);
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..200 {
+            let mut copy = image.clone();
+            augment.apply(&mut copy, Shape { height: 1, ..shape }, &mut rng);
+            seen.extend(
+                (0..8)
+                    .filter(|i| copy[*i] != 0.0)
+                    .map(|i| i as isize - (copy[i] as isize - 1)),
+            );
+        }
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), [-4, 0, 4]);
+    }
+
+    #[test]
     fn senseless_settings_are_refused() {
         let good = TrainConfig::new("cnn", &BTreeMap::new()).unwrap();
         good.check().unwrap();
-        let spoil: [fn(&mut TrainConfig); 7] = [
+        let spoil: [fn(&mut TrainConfig); 11] = [
+            |c| c.label_smoothing = 1.0,
+            |c| c.clip = Some(0.0),
+            |c| c.patience = Some(0),
+            |c| c.class_weights = ClassWeights::Given(vec![0.0; 3]),
             |c| c.epochs = 0,
             |c| c.batch = 0,
             |c| c.lr = f64::NAN,
@@ -199,7 +367,11 @@ mod tests {
     fn shifts_and_flips_move_pixels_and_make_none_up() {
         let shape = Shape::new(3, 4, 2);
         let image: Vec<f32> = (1..=24).map(|v| v as f32).collect();
-        let augment = Augment { shift: 1, flip: true };
+        let augment = Augment {
+            shift: 1,
+            grain: 0,
+            flip: true,
+        };
         let mut rng = Rng::new(3, "augment", 0);
         let mut changed = 0;
         for _ in 0..20 {

@@ -13,6 +13,12 @@ pub enum Error {
     /// No network of that name is registered.
     #[error("no network is called {0:?}; `visard networks` lists them")]
     UnknownNetwork(String),
+    /// No front of that name is registered.
+    #[error("no front is called {0:?}; `visard networks` lists them, and `none` is none")]
+    UnknownFront(String),
+    /// The device that was asked for cannot be used.
+    #[error("no GPU can be used: {0}")]
+    NoDevice(String),
     /// A parameter of the network is unknown, malformed or out of its range.
     #[error(transparent)]
     Parameter(#[from] visard_core::Error),
@@ -46,7 +52,10 @@ pub enum Error {
         classes: usize,
     },
     /// The loss or the weights stopped being finite. The checkpoint of the last good epoch is kept.
-    #[error("training diverged in epoch {epoch}, batch {batch}: {what}; lower the learning rate (--lr)")]
+    #[error(
+        "training diverged in epoch {epoch}, batch {batch}: {what}; lower the learning rate (--lr); the checkpoint \
+             of the last finished epoch, if there is one, is kept"
+    )]
     Diverged {
         /// Epoch, from 1.
         epoch: usize,

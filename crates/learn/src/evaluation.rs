@@ -1,7 +1,6 @@
 //! From logits to classes, figures and their uncertainty.
 
 use crate::{Error, Examples, ModelInfo, Network, Result};
-use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -23,6 +22,43 @@ pub struct Evaluation {
     pub loss: f64,
     /// Number of images by true class (row) and answered class (column).
     pub confusion: Vec<Vec<u64>>,
+}
+
+/// How well a model named the images of one class.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassFigures {
+    /// Images of the class.
+    pub n: u64,
+    /// Share of them that were named rightly.
+    pub recall: f64,
+    /// 95% Wilson interval of that share.
+    pub interval: (f64, f64),
+    /// Share of the images given this name that are of the class; 0 where none was.
+    pub precision: f64,
+    /// Harmonic mean of precision and recall.
+    pub f1: f64,
+}
+
+impl Evaluation {
+    /// Figures of each class, from the confusion matrix.
+    pub fn classes(&self) -> Vec<ClassFigures> {
+        let share = |part: u64, all: u64| if all == 0 { 0.0 } else { part as f64 / all as f64 };
+        let class = |c: usize| {
+            let right = self.confusion[c][c];
+            let (n, named) = (
+                self.confusion[c].iter().sum(),
+                self.confusion.iter().map(|row| row[c]).sum(),
+            );
+            ClassFigures {
+                n,
+                recall: share(right, n),
+                interval: wilson(right, n),
+                precision: share(right, named),
+                f1: share(2 * right, n + named),
+            }
+        };
+        (0..self.confusion.len()).map(class).collect()
+    }
 }
 
 /// A model's answer for one image.
@@ -137,8 +173,9 @@ pub(crate) fn logits(
     }
     let mut all = Vec::with_capacity(examples.len() * info.classes.len());
     let places: Vec<usize> = (0..examples.len()).collect();
+    let device = network.device();
     for places in places.chunks(batch.max(1)) {
-        let images = examples.batch(places, &info.normalisation, None, &Device::flex());
+        let images = examples.batch(places, &info.normalisation, None, &device);
         let logits = network.logits(images, None).into_data();
         let logits = logits
             .as_slice::<f32>()
@@ -193,8 +230,8 @@ pub(crate) fn evaluate(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Normalisation, State, TrainConfig, sgd::Sgd};
-    use burn::tensor::{Gradients, Tensor};
+    use crate::{Normalisation, State, TrainConfig, network::Forward, optimizer::Optimizer};
+    use burn::tensor::{Device, Gradients, Tensor};
     use visard_core::Shape;
     use visard_data::Stored;
 
@@ -282,8 +319,19 @@ mod tests {
     struct Mirror;
 
     impl Network for Mirror {
-        fn logits(&self, images: Tensor<4>, _: Option<&mut crate::Rng>) -> Tensor<2> {
-            images.flatten(1, 3)
+        fn forward(&self, images: Tensor<4>, _: Option<&mut crate::Rng>) -> Forward {
+            Forward {
+                logits: images.flatten(1, 3),
+                penalty: None,
+            }
+        }
+
+        fn square_norm(&self, _: &Gradients) -> f64 {
+            0.0
+        }
+
+        fn device(&self) -> Device {
+            Device::flex()
         }
 
         fn state(&self) -> State {
@@ -294,7 +342,7 @@ mod tests {
             Ok(())
         }
 
-        fn step(&mut self, _: Gradients, _: &mut Sgd) {}
+        fn step(&mut self, _: &mut Gradients, _: &mut Optimizer) {}
 
         fn inference(&self) -> Box<dyn Network> {
             Box::new(Self)
@@ -308,10 +356,31 @@ mod tests {
             std: vec![1.0 / 255.0],
         };
         let names = ["a", "b", "c"].map(String::from);
-        let params = TrainConfig::new("mlp", &Default::default()).unwrap().params;
+        let config = TrainConfig::new("mlp", &Default::default()).unwrap();
         let pixels = Stored::F32(logits.concat());
         let examples = Examples::new(shape, pixels, None, labels.to_vec()).unwrap();
-        (ModelInfo::new("mlp", &params, shape, &names, normal), examples)
+        (ModelInfo::new(&config, shape, &names, normal), examples)
+    }
+
+    #[test]
+    fn class_figures_follow_from_the_confusion_matrix() {
+        let evaluation = Evaluation {
+            n: 10,
+            correct: 7,
+            accuracy: 0.7,
+            interval: (0.0, 1.0),
+            loss: 1.0,
+            confusion: vec![vec![4, 1, 0], vec![2, 3, 0], vec![0, 0, 0]],
+        };
+        let classes = evaluation.classes();
+        assert_eq!((classes[0].n, classes[0].recall), (5, 0.8));
+        assert_eq!(classes[0].interval, wilson(4, 5));
+        assert!((classes[0].precision - 4.0 / 6.0).abs() < 1e-12);
+        assert!((classes[1].f1 - 2.0 * 0.75 * 0.6 / 1.35).abs() < 1e-12);
+        assert_eq!(
+            (classes[2].recall, classes[2].precision, classes[2].f1),
+            (0.0, 0.0, 0.0)
+        );
     }
 
     #[test]

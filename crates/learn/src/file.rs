@@ -36,12 +36,20 @@ fn digest(text: &str, state: &State) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
+/// Writes tensors alone, atomically like [`write`].
+pub(crate) fn write_tensors(path: &Path, state: &State) -> Result<()> {
+    put(path, state, None)
+}
+
 /// Writes tensors and a header; the file appears under its name complete and durable, or not at all.
 pub(crate) fn write(path: &Path, header: &impl Serialize, state: &State) -> Result<()> {
-    let fail = |e: io::Error| Error::output(path, e);
-    let text = serde_json::to_string(header).map_err(|e| fail(e.into()))?;
+    let text = serde_json::to_string(header).map_err(|e| Error::output(path, e.into()))?;
     let lines = format!("{text}\n{}", digest(&text, state));
-    let metadata = HashMap::from([(KEY.to_string(), lines)]);
+    put(path, state, Some(HashMap::from([(KEY.to_string(), lines)])))
+}
+
+fn put(path: &Path, state: &State, metadata: Option<HashMap<String, String>>) -> Result<()> {
+    let fail = |e: io::Error| Error::output(path, e);
     let parts: Vec<_> = bytes_of(state).collect();
     let views = (parts.iter())
         .map(|(name, v, bytes)| {
@@ -52,7 +60,7 @@ pub(crate) fn write(path: &Path, header: &impl Serialize, state: &State) -> Resu
         })
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
         .map_err(|e| fail(io::Error::other(e)))?;
-    let bytes = safetensors::serialize(views, Some(metadata)).map_err(|e| fail(io::Error::other(e)))?;
+    let bytes = safetensors::serialize(views, metadata).map_err(|e| fail(io::Error::other(e)))?;
     replace(path, &bytes).map_err(fail)
 }
 
@@ -88,6 +96,22 @@ fn sync_folder(_: &Path) -> io::Result<()> {
 
 /// Reads what [`write`] wrote; anything else is an [`Error::Input`].
 pub(crate) fn read<H: DeserializeOwned>(path: &Path) -> Result<(H, State)> {
+    parse(&load(path)?).map_err(|problem| Error::input(path, problem))
+}
+
+/// Reads the floats of any safetensors file; counters are left out.
+pub(crate) fn read_tensors(path: &Path) -> Result<State> {
+    let fail = |problem: String| Error::input(path, problem);
+    let bytes = load(path)?;
+    let tensors = SafeTensors::deserialize(&bytes)
+        .map_err(|e| fail(format!("not a complete safetensors file ({e})")))?;
+    let counters = |view: &TensorView<'_>| view.dtype() == Dtype::I64 && view.shape().is_empty();
+    let floats = |(name, view): (&str, TensorView<'_>)| Ok((name.to_string(), floats(name, &view)?));
+    let kept = tensors.iter().filter(|(_, view)| !counters(view)).map(floats);
+    kept.collect::<Result<State, String>>().map_err(fail)
+}
+
+fn load(path: &Path) -> Result<Vec<u8>> {
     let fail = |problem: String| Error::input(path, problem);
     let length = fs::metadata(path).map_err(|e| fail(e.to_string()))?.len();
     if length > MAX_BYTES {
@@ -95,8 +119,7 @@ pub(crate) fn read<H: DeserializeOwned>(path: &Path) -> Result<(H, State)> {
             "{length} bytes are too many for a model (at most {MAX_BYTES})"
         )));
     }
-    let bytes = fs::read(path).map_err(|e| fail(e.to_string()))?;
-    parse(&bytes).map_err(fail)
+    fs::read(path).map_err(|e| fail(e.to_string()))
 }
 
 fn parse<H: DeserializeOwned>(bytes: &[u8]) -> Result<(H, State), String> {

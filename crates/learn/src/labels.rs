@@ -1,7 +1,7 @@
 //! Labels: class numbers or weights per class, checked, and turned into losses.
 
 use crate::{
-    Error, Examples, Result,
+    ClassWeights, Error, Examples, Result, TrainConfig,
     evaluation::{argmax, cross_entropy, soft_cross_entropy},
 };
 use burn::tensor::{Device, Int, Tensor, TensorData, activation::log_softmax};
@@ -143,6 +143,94 @@ impl Examples {
     }
 }
 
+/// How labels count in the loss.
+#[derive(Debug)]
+pub(crate) struct Weighing {
+    /// Share of each label that is spread evenly over all classes.
+    smoothing: f32,
+    /// A weight for each class, where they differ.
+    classes: Option<Vec<f32>>,
+}
+
+impl Weighing {
+    /// What the configuration says, for these images of so many classes.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for class weights with soft labels, or for another number of classes.
+    pub(crate) fn new(config: &TrainConfig, data: &Examples, classes: usize) -> Result<Self> {
+        let refuse = |problem: String| {
+            Err(Error::Setting {
+                name: "class_weights",
+                problem,
+            })
+        };
+        let weights = match &config.class_weights {
+            ClassWeights::None => None,
+            _ if data.soft.is_some() => {
+                return refuse(
+                    "cannot be used with soft labels, whose images belong to several classes".into(),
+                );
+            }
+            ClassWeights::Given(weights) if weights.len() != classes => {
+                return refuse(format!("{} were given for {classes} classes", weights.len()));
+            }
+            ClassWeights::Given(weights) => Some(weights.clone()),
+            ClassWeights::Balanced => {
+                let mut counts = vec![0u32; classes];
+                data.labels.iter().for_each(|l| counts[*l as usize] += 1);
+                let fair = data.labels.len() as f32 / classes as f32;
+                Some(counts.iter().map(|n| fair / (*n).max(1) as f32).collect())
+            }
+        };
+        Ok(Self {
+            smoothing: config.label_smoothing as f32,
+            classes: weights,
+        })
+    }
+
+    #[cfg(test)]
+    fn even() -> Self {
+        Self {
+            smoothing: 0.0,
+            classes: None,
+        }
+    }
+
+    fn is_even(&self) -> bool {
+        self.smoothing == 0.0 && self.classes.is_none()
+    }
+
+    /// Rows of weights for the classes, and what the sum of all losses is to be divided by.
+    fn rows(&self, targets: &Targets, classes: usize) -> (Vec<f32>, f32) {
+        let mut rows = match targets {
+            Targets::Soft(soft) => soft.weights.clone(),
+            Targets::Hard(labels) => {
+                let mut rows = vec![0.0; labels.len() * classes];
+                for (place, label) in labels.iter().enumerate() {
+                    rows[place * classes + *label as usize] = 1.0;
+                }
+                rows
+            }
+        };
+        for row in rows.chunks_exact_mut(classes) {
+            let even = self.smoothing * row.iter().sum::<f32>() / classes as f32;
+            row.iter_mut()
+                .for_each(|w| *w = (1.0 - self.smoothing) * *w + even);
+        }
+        let (Some(weights), Targets::Hard(labels)) = (&self.classes, targets) else {
+            return (rows, targets.len() as f32);
+        };
+        // As PyTorch's cross-entropy: each class's term has its weight, and the mean is weighted.
+        for row in rows.chunks_exact_mut(classes) {
+            row.iter_mut()
+                .zip(weights)
+                .for_each(|(value, weight)| *value *= weight);
+        }
+        let all: f32 = labels.iter().map(|l| weights[*l as usize]).sum();
+        (rows, all.max(f32::MIN_POSITIVE))
+    }
+}
+
 /// What a batch of images is to be answered with.
 #[derive(Debug)]
 pub(crate) enum Targets {
@@ -183,18 +271,19 @@ impl Targets {
     }
 
     /// The loss of logits (N, classes): minus the sum of weight times log-softmax, mean over the batch.
-    pub(crate) fn loss(&self, logits: Tensor<2>, device: &Device) -> Tensor<1> {
+    pub(crate) fn loss(&self, logits: Tensor<2>, weighing: &Weighing, device: &Device) -> Tensor<1> {
         let logs = log_softmax(logits, 1);
         match self {
-            Self::Hard(labels) => {
+            Self::Hard(labels) if weighing.is_even() => {
                 let labels: Vec<i32> = labels.iter().map(|l| *l as i32).collect();
                 let labels = Tensor::<2, Int>::from_data(TensorData::new(labels, [self.len(), 1]), device);
                 logs.gather(1, labels).mean().neg()
             }
-            Self::Soft(soft) => {
-                let weights = TensorData::new(soft.weights.clone(), [self.len(), soft.classes]);
-                let weights = Tensor::<2>::from_data(weights, device);
-                (logs * weights).sum_dim(1).mean().neg()
+            Self::Hard(_) | Self::Soft(_) => {
+                let sides = logs.dims();
+                let (rows, count) = weighing.rows(self, sides[1]);
+                let rows = Tensor::<2>::from_data(TensorData::new(rows, sides), device);
+                (logs * rows).sum().neg() / count
             }
         }
     }
@@ -217,7 +306,42 @@ mod tests {
         let device = Device::flex();
         let sides = [targets.len(), logits.len() / targets.len()];
         let logits = Tensor::<2>::from_data(TensorData::new(logits.to_vec(), sides), &device);
-        targets.loss(logits, &device).into_scalar::<f32>()
+        targets
+            .loss(logits, &Weighing::even(), &device)
+            .into_scalar::<f32>()
+    }
+
+    /// The definitions of PyTorch's `cross_entropy` with `label_smoothing` and `weight`.
+    #[test]
+    fn smoothing_and_class_weights_are_those_of_pytorch() {
+        let device = Device::flex();
+        let loss = |smoothing, classes: Option<Vec<f32>>| {
+            let logits = Tensor::<2>::from_floats([[1.0, 3.0, 2.0], [0.0, 0.0, 1.0]], &device);
+            let weighing = Weighing { smoothing, classes };
+            Targets::Hard(vec![1, 2])
+                .loss(logits, &weighing, &device)
+                .into_scalar::<f32>()
+        };
+        let weights = || Some(vec![1.0, 2.0, 4.0]);
+        // By hand: the losses of image 0 are (2.407606, 0.407606, 1.407606), of image 1 (1.551445, 1.551445,
+        // 0.551445).
+        for (found, expected) in [
+            (loss(0.0, weights()), (2.0 * 0.407_606 + 4.0 * 0.551_445) / 6.0),
+            (
+                loss(0.3, None),
+                (0.8 * 0.407_606 + 0.1 * 3.815_212 + 0.8 * 0.551_445 + 0.1 * 3.102_89) / 2.0,
+            ),
+            (
+                loss(0.3, weights()),
+                (0.8 * 2.0 * 0.407_606
+                    + 0.1 * (2.407_606 + 4.0 * 1.407_606)
+                    + 0.8 * 4.0 * 0.551_445
+                    + 0.1 * (1.551_445 + 2.0 * 1.551_445))
+                    / 6.0,
+            ),
+        ] {
+            assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        }
     }
 
     #[test]

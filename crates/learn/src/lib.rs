@@ -1,6 +1,7 @@
 //! Networks that learn from plain and disguised images alike: training, evaluation, prediction.
 //!
-//! Everything runs on the CPU with Burn's `flex` device. [`train`] takes [`Examples`] and a
+//! Everything runs on the CPU with Burn's `flex` device or, with the feature `gpu`, on a GPU by way of
+//! Vulkan ([`DeviceKind`]). A [front](fronts) before the network meets a disguise block by block. [`train`] takes [`Examples`] and a
 //! [`TrainConfig`] and gives a [`Model`], which is one safetensors file on disk:
 //!
 //! ```
@@ -29,33 +30,40 @@
 //! The same seed, data and configuration give the same weights to the last bit, whether training
 //! ran through or was stopped and resumed; machines with other vector units may differ in rounding.
 //!
-//! Adding a network takes one file in `networks/` and one line in its `mod.rs`.
+//! Adding a network takes one file in `networks/` and one line in its `mod.rs`; a front likewise in
+//! `fronts/`.
 
 #![deny(unsafe_code)]
 
 mod checkpoint;
 mod config;
+mod device;
 mod error;
 mod evaluation;
 mod examples;
 mod file;
+pub mod fronts;
 mod labels;
 mod model;
 mod network;
 pub mod networks;
+mod optimizer;
+mod recommend;
 mod rng;
-mod sgd;
 mod state;
 mod train;
 
-pub use config::{Augment, Schedule, TrainConfig};
+pub use config::{Augment, ClassWeights, OptimizerKind, Schedule, TrainConfig};
+pub use device::DeviceKind;
 pub use error::{Error, Result};
-pub use evaluation::{Evaluation, Prediction, wilson};
+pub use evaluation::{ClassFigures, Evaluation, Prediction, wilson};
 pub use examples::{Examples, Normalisation};
+pub use fronts::{Front, FrontInfo};
 pub use labels::Soft;
 pub use model::{EpochRecord, Model, ModelInfo};
-pub use network::{Architecture, Network};
+pub use network::{Architecture, Forward, Network};
 pub use networks::NetworkInfo;
+pub use recommend::{Recommendation, recommend};
 pub use rng::Rng;
 pub use state::{State, Values};
 pub use train::{Progress, Run, Watcher, train};

@@ -1,16 +1,19 @@
 //! A trained network with everything needed to use it, as one file.
 
 use crate::{
-    Error, Evaluation, Examples, Network, Normalisation, Prediction, Result, evaluation, file, networks,
-    state::State,
+    DeviceKind, Error, Evaluation, Examples, Network, Normalisation, Prediction, Result, TrainConfig,
+    evaluation, file,
+    fronts::Choice,
+    network::build,
+    networks,
+    state::{self, State},
 };
-use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::Path};
 use visard_core::{Shape, params::Params};
 
 /// Kind and version of the file; other versions are refused.
-const FORMAT: &str = "visard-model/1";
+const FORMAT: &str = "visard-model/2";
 
 /// What one epoch of training came to; also a line of the metrics file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +47,8 @@ pub struct ModelInfo {
     pub network: String,
     /// Its parameters.
     pub params: Params,
+    /// What goes before it.
+    pub front: Option<Choice>,
     /// Shape of the images it takes.
     pub shape: Shape,
     /// Names of the classes, in the order of their numbers.
@@ -65,18 +70,13 @@ pub struct Model {
 }
 
 impl ModelInfo {
-    pub(crate) fn new(
-        network: &str,
-        params: &Params,
-        shape: Shape,
-        classes: &[String],
-        normal: Normalisation,
-    ) -> Self {
+    pub(crate) fn new(config: &TrainConfig, shape: Shape, classes: &[String], normal: Normalisation) -> Self {
         Self {
             format: FORMAT.into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            network: network.into(),
-            params: params.clone(),
+            network: config.network.clone(),
+            params: config.params.clone(),
+            front: config.front.clone(),
             shape,
             classes: classes.to_vec(),
             normalisation: normal,
@@ -95,6 +95,9 @@ impl ModelInfo {
         }
         let specs = networks::find(&self.network).map_err(|e| e.to_string())?.params;
         self.params = Params::resolve(specs, &self.params.texts()).map_err(|e| e.to_string())?;
+        if let Some(front) = &self.front {
+            self.front = Some(Choice::new(&front.name, &front.params.texts()).map_err(|e| e.to_string())?);
+        }
         let Normalisation { mean, std } = &self.normalisation;
         let channels = self.shape.channels;
         let sound = mean.len() == channels && std.len() == channels;
@@ -112,11 +115,25 @@ impl Model {
 
     /// A model of given tensors, for instance trained elsewhere; an error says what does not fit.
     pub fn from_state(info: ModelInfo, state: &State) -> Result<Self, String> {
+        Self::from_state_on(info, state, DeviceKind::Cpu)
+    }
+
+    /// Likewise, on another device.
+    pub fn from_state_on(info: ModelInfo, state: &State, device: DeviceKind) -> Result<Self, String> {
         let info = info.checked()?;
-        let network = networks::find(&info.network)
-            .and_then(|n| n.build(&info.params, info.shape, info.classes.len(), 0, &Device::flex()))
-            .map_err(|e| e.to_string());
-        let mut network = network?;
+        let network = device.open().and_then(|device| {
+            let front = info.front.as_ref();
+            build(
+                &info.network,
+                &info.params,
+                front,
+                info.shape,
+                info.classes.len(),
+                0,
+                &device,
+            )
+        });
+        let mut network = network.map_err(|e| e.to_string())?;
         network.restore(state)?;
         Ok(Self::new(info, network.inference()))
     }
@@ -128,6 +145,34 @@ impl Model {
     pub fn load(path: &Path) -> Result<Self> {
         let (info, state) = file::read(path)?;
         Self::from_state(info, &state).map_err(|problem| Error::input(path, problem))
+    }
+
+    /// Likewise, on another device.
+    pub fn load_on(path: &Path, device: DeviceKind) -> Result<Self> {
+        let (info, state) = file::read(path)?;
+        Self::from_state_on(info, &state, device).map_err(|problem| Error::input(path, problem))
+    }
+
+    /// The same model with tensors from any safetensors file, for instance one that PyTorch wrote.
+    /// What PyTorch counts besides (`num_batches_tracked`) is left out.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a file that is missing, cut short or altered, or that does not hold exactly the
+    /// tensors of this network.
+    pub fn with_weights(&self, path: &Path) -> Result<Self> {
+        let mut state = file::read_tensors(path)?;
+        state.retain(|name, _| !name.ends_with("num_batches_tracked"));
+        let mut info = self.info.clone();
+        info.history.clear();
+        state::compare(&self.state(), &state)
+            .and_then(|()| Self::from_state(info, &state))
+            .map_err(|problem| Error::input(path, problem))
+    }
+
+    /// Writes the tensors alone as a safetensors file, under PyTorch's names: no class names, nothing
+    /// about the disguise.
+    pub fn export(&self, path: &Path) -> Result<()> {
+        file::write_tensors(path, &self.state())
     }
 
     /// Writes the model file, replacing one that is there, atomically and durably.

@@ -26,6 +26,16 @@ pub type State = BTreeMap<String, Values>;
 pub(crate) struct Path(Vec<(String, String)>);
 
 impl Path {
+    /// The place of a module whose tensors' names begin with `prefix`, which ends in a dot or is empty.
+    pub(crate) fn below(prefix: &str) -> Self {
+        let name = prefix.strip_suffix('.').unwrap_or(prefix);
+        Self(if name.is_empty() {
+            vec![]
+        } else {
+            vec![(name.into(), String::new())]
+        })
+    }
+
     pub(crate) fn enter(&mut self, name: &str, container: &str) {
         self.0.push((name.into(), container.into()));
     }
@@ -38,8 +48,8 @@ impl Path {
     pub(crate) fn name(&self) -> String {
         let parts: Vec<&str> = (self.0.iter())
             .map(|(name, container)| match (name.as_str(), container.as_str()) {
-                ("gamma", "Struct:BatchNorm") => "weight",
-                ("beta", "Struct:BatchNorm") => "bias",
+                ("gamma", "Struct:BatchNorm" | "Struct:LayerNorm") => "weight",
+                ("beta", "Struct:BatchNorm" | "Struct:LayerNorm") => "bias",
                 (name, _) => name,
             })
             .collect();
@@ -171,8 +181,9 @@ pub(crate) fn is_finite(state: &State) -> bool {
 }
 
 /// Initial values for a network with tensors like `like`: kernels and matrices uniform with the
-/// variance 2 / fan-in (the last layer, whose name is `head.weight`, 1 / (3 fan-in)), everything
-/// else what leaves the data unchanged. Each tensor's draw depends on the seed and its name alone.
+/// variance 2 / fan-in (the last layer, whose name is `head.weight` or `fc.weight`, and matrices that
+/// mix positions 1 / (3 fan-in)), embeddings with a standard deviation of 0.02, everything else what
+/// leaves the data unchanged. Of three sides the first numbers matrices. Each tensor's draw depends on the seed and its name alone.
 pub(crate) fn initial(like: &State, seed: u64) -> State {
     let draw = |name: &String, shape: &[usize]| {
         let count = shape.iter().product();
@@ -180,9 +191,18 @@ pub(crate) fn initial(like: &State, seed: u64) -> State {
             let one = name.ends_with(".weight") || name.ends_with(".running_var");
             return vec![if one { 1.0 } else { 0.0 }; count];
         }
-        let fan_in = shape[1..].iter().product::<usize>().max(1) as f32;
-        let gain: f32 = if name == "head.weight" { 1.0 } else { 6.0 };
-        let bound = (gain / fan_in).sqrt();
+        let inputs = if shape.len() == 3 {
+            &shape[2..]
+        } else {
+            &shape[1..]
+        };
+        let fan_in = inputs.iter().product::<usize>().max(1) as f32;
+        let bound = match name.rsplit('.').next() {
+            _ if name == "head.weight" || name == "fc.weight" => (1.0 / fan_in).sqrt(),
+            Some("mix") => (1.0 / fan_in).sqrt(),
+            Some("class_token" | "positions") => 0.02 * 3f32.sqrt(),
+            _ => (6.0 / fan_in).sqrt(),
+        };
         let mut rng = Rng::new(seed, name, 0);
         (0..count).map(|_| (2.0 * rng.unit() - 1.0) * bound).collect()
     };

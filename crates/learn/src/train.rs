@@ -1,12 +1,13 @@
 //! The training loop.
 
 use crate::{
-    EpochRecord, Error, Examples, Model, ModelInfo, Network, Result, Rng, TrainConfig,
+    DeviceKind, EpochRecord, Error, Examples, Model, ModelInfo, Network, Result, Rng, TrainConfig,
     checkpoint::{Checkpoint, Identity},
     evaluation,
-    labels::Targets,
-    sgd::Sgd,
-    state,
+    labels::{Targets, Weighing},
+    network::build,
+    optimizer::Optimizer,
+    state::{self, State},
 };
 use burn::tensor::{Device, TensorData};
 use std::{fmt, io::Write, ops::ControlFlow, path::Path, time::Instant};
@@ -37,6 +38,8 @@ pub struct Run<'a> {
     pub metrics: Option<&'a mut dyn Write>,
     /// Called after every batch; training stops with [`Error::Interrupted`] when it says break.
     pub progress: Option<Watcher<'a>>,
+    /// Where it computes. Other devices than the CPU round otherwise from run to run.
+    pub device: DeviceKind,
 }
 
 /// Sees every batch go by, and may stop the training.
@@ -46,6 +49,7 @@ impl fmt::Debug for Run<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Run")
             .field("checkpoint", &self.checkpoint)
+            .field("device", &self.device)
             .finish_non_exhaustive()
     }
 }
@@ -56,12 +60,13 @@ impl fmt::Debug for Run<'_> {
 /// label or, with soft labels, minus the sum over classes of weight times logarithm. Accuracies
 /// while training then count the class with the largest weight.
 ///
-/// With a checkpoint file the run goes on from the last finished epoch and ends with the same
-/// weights, bit for bit, as one that was never stopped.
+/// With a checkpoint file the run goes on from the last finished epoch and on the CPU ends with the
+/// same weights, bit for bit, as one that was never stopped. With [`TrainConfig::patience`] the model has
+/// the weights of the epoch with the best validation accuracy, the first of equals.
 ///
 /// # Errors
 /// Those of the configuration and the examples; [`Error::Diverged`] when loss or weights stop being
-/// finite; [`Error::Interrupted`] when the caller stops the run; [`Error::Input`] and
+/// finite; [`Error::NoDevice`] where the device cannot be used; [`Error::Interrupted`] when the caller stops the run; [`Error::Input`] and
 /// [`Error::Foreign`] for a checkpoint that is broken or another run's.
 pub fn train(
     config: &TrainConfig,
@@ -70,8 +75,11 @@ pub fn train(
     classes: &[String],
     run: Run<'_>,
 ) -> Result<Model> {
-    let mut trainer = Trainer::new(config, data, validation, classes)?;
+    let mut trainer = Trainer::new(config, data, validation, classes, run.device)?;
     trainer.run(run)?;
+    if let Some(best) = trainer.best.take() {
+        trainer.network.restore(&best).map_err(Error::Examples)?;
+    }
     let network = trainer.network.inference();
     Ok(Model::new(trainer.info, network))
 }
@@ -84,7 +92,10 @@ struct Trainer<'a> {
     device: Device,
     info: ModelInfo,
     network: Box<dyn Network>,
-    sgd: Sgd,
+    optimizer: Optimizer,
+    weighing: Weighing,
+    /// The tensors of the epoch with the best validation accuracy, where training may stop early.
+    best: Option<State>,
 }
 
 /// Sums over an epoch so far.
@@ -101,6 +112,7 @@ impl<'a> Trainer<'a> {
         data: &'a Examples,
         validation: Option<&'a Examples>,
         classes: &[String],
+        device: DeviceKind,
     ) -> Result<Self> {
         config.check()?;
         data.check()?;
@@ -120,26 +132,34 @@ impl<'a> Trainer<'a> {
                 format!("the training images are {}", data.shape),
             ));
         }
-        let device = Device::flex().autodiff();
-        let network =
-            config
-                .info()?
-                .build(&config.params, data.shape, classes.len(), config.seed, &device)?;
+        if config.patience.is_some() && validation.is_none() {
+            return Err(Error::Setting {
+                name: "patience",
+                problem: "needs validation images to judge epochs by".into(),
+            });
+        }
+        let device = device.open()?.autodiff();
+        let (name, front, count) = (&config.network, config.front.as_ref(), classes.len());
+        let network = build(
+            name,
+            &config.params,
+            front,
+            data.shape,
+            count,
+            config.seed,
+            &device,
+        )?;
         Ok(Self {
             config,
             data,
             validation,
             digest: data.digest(),
             device,
-            info: ModelInfo::new(
-                &config.network,
-                &config.params,
-                data.shape,
-                classes,
-                data.normalisation(),
-            ),
+            info: ModelInfo::new(config, data.shape, classes, data.normalisation()),
             network,
-            sgd: Sgd::new(config),
+            optimizer: Optimizer::new(config),
+            weighing: Weighing::new(config, data, count)?,
+            best: None,
         })
     }
 
@@ -148,6 +168,9 @@ impl<'a> Trainer<'a> {
             self.resume(path)?;
         }
         for epoch in self.info.history.len()..self.config.epochs {
+            if self.is_stale() {
+                break;
+            }
             let record = self.epoch(epoch, &mut run.progress)?;
             if let Some(metrics) = run.metrics.as_mut() {
                 let line = serde_json::to_string(&record).map_err(|e| Error::Metrics(e.into()))?;
@@ -156,11 +179,34 @@ impl<'a> Trainer<'a> {
                     .map_err(Error::Metrics)?;
             }
             self.info.history.push(record);
+            if self.config.patience.is_some() && self.best_epoch() == Some(epoch) {
+                self.best = Some(self.network.state());
+            }
             if let Some(path) = run.checkpoint {
                 self.checkpoint().save(path, &self.identity())?;
             }
         }
         Ok(())
+    }
+
+    /// Place of the epoch with the best validation accuracy, the first of equals.
+    fn best_epoch(&self) -> Option<usize> {
+        let accuracies = self.info.history.iter().map(|e| e.val_accuracy.unwrap_or(0.0));
+        let first_best = |best: Option<(usize, f64)>, (place, accuracy)| match best {
+            Some((_, top)) if accuracy <= top => best,
+            _ => Some((place, accuracy)),
+        };
+        accuracies
+            .enumerate()
+            .fold(None, first_best)
+            .map(|(place, _)| place)
+    }
+
+    /// Whether the last epochs were no better than one before them, for longer than there is patience.
+    fn is_stale(&self) -> bool {
+        let since = |best: usize| self.info.history.len() - 1 - best;
+        let patience = self.config.patience.unwrap_or(usize::MAX);
+        self.best_epoch().is_some_and(|best| since(best) >= patience)
     }
 
     fn identity(&self) -> Identity<'_> {
@@ -174,7 +220,8 @@ impl<'a> Trainer<'a> {
     fn checkpoint(&self) -> Checkpoint {
         Checkpoint {
             weights: self.network.state(),
-            momentum: self.sgd.buffers.clone(),
+            means: self.optimizer.means(),
+            best: self.best.clone(),
             history: self.info.history.clone(),
         }
     }
@@ -184,7 +231,8 @@ impl<'a> Trainer<'a> {
         self.network
             .restore(&checkpoint.weights)
             .map_err(|problem| Error::input(path, problem))?;
-        self.sgd.buffers = checkpoint.momentum;
+        self.optimizer.resume(checkpoint.means);
+        self.best = checkpoint.best;
         self.info.history = checkpoint.history;
         Ok(())
     }
@@ -197,7 +245,9 @@ impl<'a> Trainer<'a> {
         let (start, steps) = (Instant::now(), self.config.epochs * batches.len());
         let mut tally = Tally::default();
         for (i, places) in batches.iter().enumerate() {
-            self.sgd.rate = self.config.rate(epoch * batches.len() + i, steps) as f32;
+            let done = epoch * batches.len() + i;
+            self.optimizer.rate = self.config.rate(done, steps) as f32;
+            self.optimizer.step = done + 1;
             self.step(places, &mut noise, &mut tally);
             if !tally.loss.is_finite() {
                 return Err(diverged(epoch, i, "the loss is not finite"));
@@ -227,13 +277,22 @@ impl<'a> Trainer<'a> {
             .data
             .batch(places, &self.info.normalisation, augment, &self.device);
         let targets = Targets::of(&self.data.labels, self.data.soft.as_ref(), places);
-        let logits = self.network.logits(images, Some(noise));
-        tally.add(logits.clone().inner().into_data(), &targets);
+        let answer = self.network.forward(images, Some(noise));
+        tally.add(answer.logits.clone().inner().into_data(), &targets);
         if !tally.loss.is_finite() {
             return;
         }
-        let loss = targets.loss(logits, &self.device);
-        self.network.step(loss.backward(), &mut self.sgd);
+        let loss = targets.loss(answer.logits, &self.weighing, &self.device);
+        let loss = match answer.penalty {
+            Some(penalty) => loss + penalty,
+            None => loss,
+        };
+        let mut gradients = loss.backward();
+        self.optimizer.scale = match self.config.clip {
+            Some(longest) => (longest / self.network.square_norm(&gradients).sqrt()).min(1.0) as f32,
+            None => 1.0,
+        };
+        self.network.step(&mut gradients, &mut self.optimizer);
     }
 
     fn record(&self, epoch: usize, tally: &Tally, seconds: f64) -> Result<EpochRecord> {
@@ -244,7 +303,7 @@ impl<'a> Trainer<'a> {
             epoch: epoch + 1,
             train_loss: figure(tally.loss / images),
             train_accuracy: figure(tally.correct as f64 / images),
-            lr: figure(f64::from(self.sgd.rate)),
+            lr: figure(f64::from(self.optimizer.rate)),
             val_accuracy: validation.as_ref().map(|v| figure(v.accuracy)),
             val_interval: validation.map(|v| (figure(v.interval.0), figure(v.interval.1))),
             seconds: figure(seconds),

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{classes, config, patterns};
+use common::{classes, config, patterns, settings, small};
 use std::{collections::BTreeMap, fs};
 use visard_core::Shape;
 use visard_learn::{Error, Model, Run, networks, train};
@@ -12,10 +12,13 @@ const SHAPE: Shape = Shape::new(8, 8, 2);
 fn trained(network: &str) -> Model {
     let small: &[(&str, &str)] = match network {
         "mlp" => &[("hidden1", "16"), ("hidden2", "8")],
-        _ => &[("width1", "4"), ("width2", "4"), ("width3", "8")],
+        "cnn" => &[("width1", "4"), ("width2", "4"), ("width3", "8")],
+        _ => small(network),
     };
     let data = patterns(SHAPE, 3, 48, 1);
-    let mut model = train(&config(network, small), &data, None, &classes(3), Run::default()).unwrap();
+    let mut config = config(network, small);
+    config.epochs = 2;
+    let mut model = train(&config, &data, None, &classes(3), Run::default()).unwrap();
     model.set_disguise(BTreeMap::from([("scheme".to_string(), "rmt".into())]));
     model
 }
@@ -84,7 +87,8 @@ fn tensors_carry_the_names_and_shapes_of_pytorch() {
     assert_eq!(cnn["stage1.conv.weight"], [4, 2, 3, 3]);
     assert_eq!(cnn["stage2.bn.running_var"], [4]);
     assert_eq!(cnn["stage3.bn.weight"], [8]);
-    assert_eq!(cnn["head.weight"], [3, 8]);
+    // Eight pixels a side are halved once.
+    assert_eq!(cnn["head.weight"], [3, 8 * 16]);
     assert_eq!(cnn.len(), 3 * 5 + 2);
 }
 
@@ -161,6 +165,59 @@ fn states_that_do_not_fit_the_network_are_refused() {
     let mut unknown = info;
     unknown.network = "resnet9000".into();
     assert!(Model::from_state(unknown, &good).is_err());
+}
+
+#[test]
+fn weights_leave_as_safetensors_and_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    for (network, front) in [("resnet18", "none"), ("cnn", "position")] {
+        let data = patterns(SHAPE, 3, 48, 1);
+        let config = config(network, small(network))
+            .with_front(front, &settings(&[]))
+            .unwrap();
+        let model = train(&config, &data, None, &classes(3), Run::default()).unwrap();
+        model.export(&path).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(tensors.len(), model.state().len());
+        assert_eq!(
+            tensors.names().iter().any(|n| n.starts_with("front.")),
+            front != "none"
+        );
+        let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+        assert!(metadata.metadata().is_none(), "nothing but tensors leaves");
+        let back = model.with_weights(&path).unwrap();
+        assert_eq!(back.state(), model.state());
+        assert_eq!(back.predict(&data).unwrap(), model.predict(&data).unwrap());
+    }
+    // What PyTorch adds is left out; other networks' tensors are refused.
+    let model = trained("mlp");
+    let eight = 8u64.to_le_bytes();
+    let counter = safetensors::tensor::TensorView::new(safetensors::Dtype::I64, vec![], &eight).unwrap();
+    let bytes: Vec<_> = (model.state().into_iter())
+        .map(|(name, v)| {
+            (
+                name,
+                v.shape,
+                v.values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>(),
+            )
+        })
+        .collect();
+    let float = |shape: &Vec<usize>, bytes| {
+        safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes).unwrap()
+    };
+    let mut views: Vec<_> = bytes
+        .iter()
+        .map(|(n, shape, b)| (n.as_str(), float(shape, b)))
+        .collect();
+    views.push(("bn1.num_batches_tracked", counter));
+    fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+    assert_eq!(model.with_weights(&path).unwrap().state(), model.state());
+    let problem = trained("cnn").with_weights(&path).unwrap_err();
+    assert!(matches!(problem, Error::Input { .. }), "{problem}");
+    fs::write(&path, &fs::read(&path).unwrap()[..200]).unwrap();
+    assert!(matches!(model.with_weights(&path), Err(Error::Input { .. })));
 }
 
 #[test]

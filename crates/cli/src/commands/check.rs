@@ -7,7 +7,7 @@ use crate::{
 };
 use serde_json::json;
 use std::{path::PathBuf, process::ExitCode};
-use visard_core::{Affine, Dtype, Shape};
+use visard_core::{Affine, Dtype, Shape, Tolerates};
 use visard_data::{Depth, Fit, Opened};
 
 /// Tell whether a key and a data set will work together, before the run
@@ -69,11 +69,20 @@ impl Args {
         let info = key.scheme().info();
         notes.push(visard_data::jpeg::advice(key.scheme(), output.shape));
         notes.push(format!("networks: {}", info.networks));
-        notes.push(
-            "augmentation: shifts, crops and flips of disguised images break the alignment of blocks and key; augment \
-             before disguising"
+        notes.push(match info.front {
+            "none" => "front: none is needed before a network".into(),
+            front => format!("front: {front} before the network, which `train` takes by itself"),
+        });
+        let tolerates = key.scheme().tolerates();
+        notes.push(match tolerates == Tolerates::default() {
+            true => "augmentation: shifts, crops and flips of disguised images break the alignment of blocks and key; \
+                     augment before disguising (apply --copies N --augment ...)"
                 .into(),
-        );
+            false => format!(
+                "augmentation: disguised images tolerate {tolerates} (train --augment ...); others before disguising \
+                 (apply --copies N --augment ...)"
+            ),
+        });
         let text = format!(
             "{}: {} ({}), images of {own} -> {} ({depth})\n{}",
             self.data.display(),
@@ -87,7 +96,7 @@ impl Args {
             text,
             json!({
                 "format": data.format.name, "splits": data.meta.splits, "plain_shape": own,
-                "shape": output.shape, "depth": depth, "notes": notes,
+                "shape": output.shape, "depth": depth, "front": info.front, "notes": notes,
             }),
         )?;
         Ok(ExitCode::SUCCESS)

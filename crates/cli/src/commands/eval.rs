@@ -3,7 +3,7 @@
 use super::train::{examples, load};
 use crate::{
     failure::{Mismatch, Usage},
-    options::ReadingArgs,
+    options::{DeviceArg, ReadingArgs},
     talk::{Talk, table},
 };
 use serde_json::json;
@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// Test on the first N images only
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t = DeviceArg::Cpu)]
+    device: DeviceArg,
     /// Also where the key of the data is not the key of the model
     #[arg(long)]
     any_key: bool,
@@ -40,7 +43,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(&self, talk: &Talk) -> anyhow::Result<ExitCode> {
-        let model = Model::load(&self.model)?;
+        let model = Model::load_on(&self.model, self.device.into())?;
         let mut data = Opened::open(&self.data, self.reading.reading())?;
         if !self.any_key {
             self.check_key(model.info(), data.manifest.as_ref())?;
@@ -56,7 +59,7 @@ impl Args {
         talk.result(
             "eval",
             text(&evaluation, &name, model.info()),
-            json!({ "split": name, "evaluation": evaluation }),
+            json!({ "split": name, "evaluation": evaluation, "classes": evaluation.classes() }),
         )?;
         Ok(ExitCode::SUCCESS)
     }
@@ -98,29 +101,60 @@ pub(crate) fn split_named(data: &Opened, path: &Path, name: &str) -> anyhow::Res
     })
 }
 
+/// The confusion matrix, where it fits a screen.
+fn confusion(evaluation: &Evaluation, info: &ModelInfo) -> String {
+    if info.classes.len() > 20 {
+        return String::new();
+    }
+    let numbers = |row: &Vec<u64>| row.iter().map(u64::to_string).collect::<Vec<_>>();
+    let rows: Vec<Vec<String>> = (evaluation.confusion.iter().zip(&info.classes))
+        .map(|(row, name)| [vec![name.clone()], numbers(row)].concat())
+        .collect();
+    let columns: Vec<String> = (0..info.classes.len()).map(|c| c.to_string()).collect();
+    let head: Vec<&str> = std::iter::once("answered")
+        .chain(columns.iter().map(String::as_str))
+        .collect();
+    format!(
+        "\nTrue class by row, answered class (numbered from 0) by column:\n{}",
+        table(&head, &rows)
+    )
+}
+
 fn text(evaluation: &Evaluation, split: &str, info: &ModelInfo) -> String {
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
     let rows: Vec<Vec<String>> = evaluation
-        .confusion
+        .classes()
         .iter()
-        .enumerate()
-        .map(|(class, answers)| {
-            let all: u64 = answers.iter().sum();
-            let right = 100.0 * answers[class] as f64 / all.max(1) as f64;
+        .zip(&info.classes)
+        .map(|(figures, name)| {
+            let (low, high) = figures.interval;
             vec![
-                info.classes[class].clone(),
-                all.to_string(),
-                format!("{right:.1} %"),
+                name.clone(),
+                figures.n.to_string(),
+                percent(figures.recall),
+                format!("{} to {}", percent(low), percent(high)),
+                percent(figures.precision),
+                format!("{:.3}", figures.f1),
             ]
         })
         .collect();
+    let head = [
+        "class",
+        "images",
+        "right (recall)",
+        "95% interval",
+        "precision",
+        "F1",
+    ];
     format!(
-        "{split}: accuracy {:.2} % (95% interval {:.2} to {:.2}), {} of {} right, loss {:.4}\n\n{}",
+        "{split}: accuracy {:.2} % (95% interval {:.2} to {:.2}), {} of {} right, loss {:.4}\n\n{}{}",
         100.0 * evaluation.accuracy,
         100.0 * evaluation.interval.0,
         100.0 * evaluation.interval.1,
         evaluation.correct,
         evaluation.n,
         evaluation.loss,
-        table(&["class", "images", "right"], &rows)
+        table(&head, &rows),
+        confusion(evaluation, info)
     )
 }

@@ -94,7 +94,7 @@ fn explain(info: &SchemeInfo) -> anyhow::Result<String> {
     Ok(format!(
         "{} - {}\n\n  {}.\n\nPaper: {}\nHides: {}\nOutput for {SHAPE}: {}\nStorage: {}\nKey space for {SHAPE}: {} (no \
          measure of attacks that do not search it)\nFresh for each image: {}\nRemovable by the owner: {removal}\nNetworks: \
-         {}\nWhat is known to break it: {}.\n\nParameters (--set NAME=VALUE):\n{}\nExplicit material (--material \
+         {}\nFront before the network: {}\nDisguised images tolerate while training: {}\nWhat is known to break it: {}.\n\nParameters (--set NAME=VALUE):\n{}\nExplicit material (--material \
          FILE.npz): {}\n\nExample:\n{}",
         info.name,
         info.title,
@@ -106,11 +106,19 @@ fn explain(info: &SchemeInfo) -> anyhow::Result<String> {
         bits(info)?,
         info.per_image,
         info.networks,
+        info.front,
+        tolerates(info)?,
         info.broken_by,
         params_table(info.params),
         info.material.join(", "),
         example(info)?,
     ))
+}
+
+/// The changes that disguised images bear, at the default parameters.
+fn tolerates(info: &SchemeInfo) -> anyhow::Result<String> {
+    let scheme = (info.build)(&Params::resolve(info.params, &Default::default())?)?;
+    Ok(scheme.tolerates().to_string())
 }
 
 /// Commands that make a key and use it.
@@ -142,7 +150,7 @@ fn example(info: &SchemeInfo) -> anyhow::Result<String> {
 fn describe(info: &SchemeInfo) -> anyhow::Result<serde_json::Value> {
     Ok(json!({
         "name": info.name, "title": info.title, "paper": info.paper, "summary": info.summary,
-        "broken_by": info.broken_by, "networks": info.networks, "storage": info.storage.to_string(),
+        "broken_by": info.broken_by, "networks": info.networks, "front": info.front, "tolerates": tolerates(info)?, "storage": info.storage.to_string(),
         "removal": info.removal.to_string(), "per_image": info.per_image, "hides": info.hides, "output_32x32x3": output(info)?, "key_bits_32x32x3": key_space(info)?,
         "material": info.material, "params": params_value(info.params),
     }))

@@ -1,8 +1,9 @@
 //! `visard train`.
 
+use super::training::TrainingArgs;
 use crate::{
     failure::Usage,
-    options::{self, ReadingArgs},
+    options::ReadingArgs,
     talk::{STOP, Talk},
 };
 use anyhow::Context;
@@ -17,7 +18,7 @@ use std::{
     sync::atomic::Ordering,
 };
 use visard_data::{Loaded, Manifest, Opened};
-use visard_learn::{Examples, Model, Run, Soft, TrainConfig};
+use visard_learn::{DeviceKind, Examples, Model, Run, Soft, TrainConfig};
 
 /// Train a network on a data set, plain or disguised
 ///
@@ -25,38 +26,17 @@ use visard_learn::{Examples, Model, Run, Soft, TrainConfig};
 /// with the same weights. Metrics are JSON lines beside the model.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  visard train disguised/ --network cnn --set front=block -o model.safetensors
-  visard train disguised/ --network mlp --epochs 12 -o model.safetensors")]
+  visard train disguised/ -o model.safetensors
+  visard train disguised/ --network resnet18 --front position --epochs 12 -o model.safetensors
+  visard train plain/ --augment flip,shift=2 --patience 3 -o model.safetensors")]
 pub(crate) struct Args {
     /// Data set to learn from (its split `train`, or the first)
     data: PathBuf,
     /// Data set to validate on after each epoch [default: the split `test` or `t10k` of DATA]
     #[arg(long, value_name = "DATA")]
     val: Option<PathBuf>,
-    /// Network; `visard networks` lists them
-    #[arg(long, default_value = "cnn")]
-    network: String,
-    /// Set a parameter of the network
-    #[arg(long, value_name = "NAME=VALUE", value_parser = options::setting)]
-    set: Vec<(String, String)>,
-    /// Passes over the training images [default: the network's]
-    #[arg(long, value_name = "N")]
-    epochs: Option<usize>,
-    /// Images per step [default: the network's]
-    #[arg(long, value_name = "N")]
-    batch: Option<usize>,
-    /// Highest learning rate [default: the network's]
-    #[arg(long, value_name = "X")]
-    lr: Option<f64>,
-    /// Momentum of SGD
-    #[arg(long, value_name = "X", default_value_t = 0.9)]
-    momentum: f64,
-    /// L2 penalty on the weights
-    #[arg(long, value_name = "X", default_value_t = 5e-4)]
-    weight_decay: f64,
-    /// Determines initial weights and the order of images; no secret
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
+    #[command(flatten)]
+    training: TrainingArgs,
     /// Learn from the first N training images only
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -95,27 +75,21 @@ impl Args {
             .with_context(|| format!("{}", metrics_path.display()))?;
         let lesson = Lesson {
             what: "training",
-            config: &self.config()?,
+            config: &self.training.config(&self.data, data.manifest.as_ref())?,
             train: &train,
             validation: validation.as_ref(),
             classes: &classes,
         };
-        let mut model = lesson.learn(talk, Some(&checkpoint), Some(&mut metrics))?;
+        let mut model = lesson.learn(
+            talk,
+            self.training.device.into(),
+            Some(&checkpoint),
+            Some(&mut metrics),
+        )?;
         model.set_disguise(data.manifest.as_ref().map(disguise_of).unwrap_or_default());
         model.save(&self.output)?;
         std::fs::remove_file(&checkpoint).with_context(|| format!("{}", checkpoint.display()))?;
         self.report(&model, talk)
-    }
-
-    fn config(&self) -> anyhow::Result<TrainConfig> {
-        let mut config = TrainConfig::new(&self.network, &options::settings(&self.set)?)?;
-        config.epochs = self.epochs.unwrap_or(config.epochs);
-        config.lr = self.lr.unwrap_or(config.lr);
-        config.batch = self.batch.unwrap_or(config.batch);
-        config.momentum = self.momentum;
-        config.weight_decay = self.weight_decay;
-        config.seed = self.seed;
-        Ok(config)
     }
 
     fn validation(&self, data: &mut Opened) -> anyhow::Result<Option<Examples>> {
@@ -136,15 +110,27 @@ impl Args {
     fn report(&self, model: &Model, talk: &Talk) -> anyhow::Result<ExitCode> {
         let history = &model.info().history;
         let seconds: f64 = history.iter().map(|epoch| epoch.seconds).sum();
+        let front = model.info().front.as_ref();
         let mut text = format!(
-            "wrote {}: {} epochs in {seconds:.1} s of training",
+            "wrote {}: {}{}, {} epochs in {seconds:.1} s of training",
             self.output.display(),
+            model.info().network,
+            front.map_or_else(String::new, |f| format!(
+                " behind the front {} ({})",
+                f.name, f.params
+            )),
             history.len()
         );
-        if let Some((accuracy, (low, high))) = history
-            .last()
-            .and_then(|e| Some((e.val_accuracy?, e.val_interval?)))
-        {
+        // With patience the weights are those of the best epoch, the first of equals.
+        let kept = match self.training.patience {
+            None => history.last(),
+            Some(_) => history.iter().rev().max_by(|a, b| {
+                a.val_accuracy
+                    .partial_cmp(&b.val_accuracy)
+                    .unwrap_or(std::cmp::Ordering::Equal)
+            }),
+        };
+        if let Some((accuracy, (low, high))) = kept.and_then(|e| Some((e.val_accuracy?, e.val_interval?))) {
             text += &format!(
                 "\nvalidation accuracy {:.2} % (95% interval {:.2} to {:.2})",
                 100.0 * accuracy,
@@ -172,6 +158,7 @@ impl Lesson<'_> {
     pub(crate) fn learn(
         &self,
         talk: &Talk,
+        device: DeviceKind,
         checkpoint: Option<&Path>,
         metrics: Option<&mut dyn Write>,
     ) -> anyhow::Result<Model> {
@@ -191,6 +178,7 @@ impl Lesson<'_> {
             checkpoint,
             metrics,
             progress: Some(&mut watch),
+            device,
         };
         let model = visard_learn::train(self.config, self.train, self.validation, self.classes, run);
         bar.finish_and_clear();

@@ -38,8 +38,9 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
             effect: "moves the blocks, so that repeats do not show where in the picture they are",
         },
     ],
-    networks: "cnn with front=block, dropout=0.4 and --weight-decay 0.003: it can only learn from blocks that repeat, \
+    networks: "cnn with --front block, --set dropout=0.4 and --weight-decay 0.003: it can only learn from blocks that repeat, \
                so expect a large loss of accuracy",
+    front: "block",
     params: &[
         ParamSpec {
             name: "block",

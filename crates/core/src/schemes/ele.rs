@@ -27,9 +27,10 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
                 share the keys, so a few hundred disguised images alone show which blocks are neighbours, and with \
                 public images of the same kind the upper nibbles (visard attack ele-layout)",
     stronger: &[],
-    networks: "cnn with front=block learns, at a clear loss (the authors report 67.1 % without and 83.1 % \
+    networks: "cnn with --front block learns, at a clear loss (the authors report 67.1 % without and 83.1 % \
                with a layer of its own for each block, against 96.7 % plain, on CIFAR-10); mlp does not \
                mind the moves",
+    front: "position",
     params: &[
         nibbles::BLOCK,
         nibbles::FLIPS,

@@ -33,8 +33,9 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
         value: "8",
         effect: "more pieces to put together; same-key statistics do not mind",
     }],
-    networks: "made for compression, with no network of its own; cnn with front=block and the scheme's block, on one \
+    networks: "made for compression, with no network of its own; cnn with --front block and the scheme's block, on one \
                grey plane three times as wide",
+    front: "block",
     params: &[
         ParamSpec {
             name: "block",

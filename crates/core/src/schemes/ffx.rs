@@ -11,7 +11,7 @@ use crate::{
     params::{Kind, ParamSpec, Params},
     pixels::{Dtype, Output, PixelsMut, PixelsRef, Samples, sized},
     schedule::Schedule,
-    scheme::{Disguise, Scheme},
+    scheme::{Disguise, Scheme, Tolerates},
     simd::permute as simd,
 };
 use rayon::prelude::*;
@@ -27,8 +27,9 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
     broken_by: "one known pair gives the mask and the table entries of its values; without any pair, the other half \
                 of the values shows the picture, darker. It was made against adversarial examples, not for privacy",
     stronger: &[],
-    networks: "cnn with front=block, whose first layer sees whole blocks; the authors trained ResNets without any \
+    networks: "cnn with --front block, whose first layer sees whole blocks; the authors trained ResNets without any \
                adaptation and report 92.3% on CIFAR-10 with block 4, against 95.5% in the plain",
+    front: "block",
     params: &[ParamSpec {
         name: "block",
         help: "side of a block in pixels",
@@ -82,6 +83,14 @@ impl Scheme for Ffx {
             // The entries differ, so the largest of them is at least 255.
             range: (0.0, 1.0),
         })
+    }
+
+    fn tolerates(&self) -> Tolerates {
+        // One key for all blocks, which stay where they are.
+        Tolerates {
+            flips: false,
+            shifts: self.params.int("block") as usize,
+        }
     }
 
     fn needs_shape(&self) -> bool {

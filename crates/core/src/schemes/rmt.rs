@@ -37,7 +37,8 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
             effect: "puts a floor of about 31 dB under what comes back",
         },
     ],
-    networks: "cnn with front=block, or mlp; both come close to plain training",
+    networks: "cnn with --front block, or mlp; both come close to plain training",
+    front: "block",
     params: &[
         ParamSpec {
             name: "block",

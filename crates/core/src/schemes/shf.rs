@@ -11,7 +11,7 @@ use crate::{
     pixels::Output,
     rearrange::Rearrange,
     schedule::Schedule,
-    scheme::{Disguise, Scheme},
+    scheme::{Disguise, Scheme, Tolerates},
     schemes::log2_factorial,
 };
 use zeroize::{Zeroize, Zeroizing};
@@ -26,8 +26,9 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
                 too; without any pair, the correlations between the places of a block order them like neighbours, \
                 for every block is another sample. It was made against adversarial examples, not for privacy",
     stronger: &[],
-    networks: "cnn with front=block, whose first layer sees whole blocks; the authors trained ResNets without any \
+    networks: "cnn with --front block, whose first layer sees whole blocks; the authors trained ResNets without any \
                adaptation",
+    front: "block",
     params: &[ParamSpec {
         name: "block",
         help: "side of a block in pixels",
@@ -73,6 +74,14 @@ impl Scheme for Shf {
 
     fn output(&self, image: Shape) -> Result<Output, Error> {
         byte_output(&self.grid(image.check()?))
+    }
+
+    fn tolerates(&self) -> Tolerates {
+        // One key for all blocks, which stay where they are.
+        Tolerates {
+            flips: false,
+            shifts: self.params.int("block") as usize,
+        }
     }
 
     fn needs_shape(&self) -> bool {

@@ -9,7 +9,7 @@ use crate::{
     params::{Kind, ParamSpec, Params},
     pixels::{Dtype, Output, PixelsMut, PixelsRef, SampleId, Samples, sized},
     schedule::{ImageStreams, Schedule},
-    scheme::{Disguise, Scheme},
+    scheme::{Disguise, Scheme, Tolerates},
     simd,
 };
 use rayon::prelude::*;
@@ -30,8 +30,9 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
         value: "true",
         effect: "pairs, chosen images and statistics over many images tell nothing about others; outlines still show",
     }],
-    networks: "cnn with front=pixel (the paper puts 1x1 convolutions before a ResNet-18); with image_key the network \
+    networks: "cnn (the paper puts 1x1 convolutions before a ResNet-18: --front pixel); with image_key the network \
                learns from what folding leaves, and training images may be flipped and shifted",
+    front: "none",
     params: &[
         ParamSpec {
             name: "color",
@@ -155,6 +156,17 @@ impl Scheme for Skk {
             dtype: Dtype::U8,
             range: (0.0, 255.0),
         })
+    }
+
+    fn tolerates(&self) -> Tolerates {
+        // Every image has a key of its own, so no place has one that a network could have learned.
+        match self.params.bool("image_key") {
+            true => Tolerates {
+                flips: true,
+                shifts: 1,
+            },
+            false => Tolerates::default(),
+        }
     }
 
     fn needs_shape(&self) -> bool {

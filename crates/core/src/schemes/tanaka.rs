@@ -10,7 +10,7 @@ use crate::{
     params::Params,
     pixels::Output,
     schedule::Schedule,
-    scheme::{Disguise, Scheme},
+    scheme::{Disguise, Scheme, Tolerates},
 };
 
 pub(super) static INFO: SchemeInfo = SchemeInfo {
@@ -23,9 +23,10 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
                 pair of 32x32 pixels; 20 to 100 disguised images alone give the upper nibbles (34.8 dB) to \
                 an attacker who knows the statistics of such images",
     stronger: &[],
-    networks: "cnn with front=block and the scheme's block: one convolution over whole blocks suits all of \
+    networks: "cnn with --front block and the scheme's block: one convolution over whole blocks suits all of \
                them, so little accuracy is lost (the ELE authors report 94.9 % against 96.7 % on \
                CIFAR-10)",
+    front: "block",
     params: &[nibbles::BLOCK, nibbles::FLIPS],
     material: &["perm", "flip"],
     storage: Storage::Lossless,
@@ -56,6 +57,14 @@ impl Scheme for Tanaka {
 
     fn output(&self, image: Shape) -> Result<Output, Error> {
         byte_output(&nibbles::grid(&self.params, image.check()?))
+    }
+
+    fn tolerates(&self) -> Tolerates {
+        // One key for all blocks, which stay where they are.
+        Tolerates {
+            flips: false,
+            shifts: self.params.int("block") as usize,
+        }
     }
 
     fn needs_shape(&self) -> bool {

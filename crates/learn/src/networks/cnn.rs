@@ -1,7 +1,7 @@
-//! A small convolutional network whose first layer can follow the blocks of a disguise.
+//! A small convolutional network.
 
 use super::{NetworkInfo, boxed, drop_units};
-use crate::{Architecture, Error, Network, Result, Rng};
+use crate::{Architecture, Network, OptimizerKind, Result, Rng};
 use burn::module::Module;
 use burn::nn::{
     BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig2d,
@@ -21,27 +21,8 @@ pub(super) static INFO: NetworkInfo = NetworkInfo {
     title: "small convolutional network",
     paper: "LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, Proc. IEEE 1998",
     summary: "three 3x3 convolutions with batch normalisation, ReLU and pooling, and one linear layer",
-    suits: "plain images and pixel-wise schemes with front=pixel; block-wise schemes (aes, rmt, tanaka, ele) \
-            with front=block and the scheme's block",
+    suits: "plain images; disguised ones behind the front of their scheme",
     params: &[
-        ParamSpec {
-            name: "front",
-            help: "pixel: begin with a 3x3 convolution; block: begin with one column of features per block",
-            kind: Kind::Choice(&["pixel", "block"]),
-            default: "pixel",
-        },
-        ParamSpec {
-            name: "block",
-            help: "side of the blocks in pixels, where front=block",
-            kind: Kind::Int { min: 1, max: 64 },
-            default: "4",
-        },
-        ParamSpec {
-            name: "features",
-            help: "features of each block, where front=block",
-            kind: WIDTH,
-            default: "64",
-        },
         ParamSpec {
             name: "width1",
             help: "channels of the first layer",
@@ -70,6 +51,7 @@ pub(super) static INFO: NetworkInfo = NetworkInfo {
     epochs: 6,
     batch: 64,
     lr: 0.05,
+    optimizer: OptimizerKind::Sgd,
     build,
 };
 
@@ -82,7 +64,6 @@ struct Stage {
 
 #[derive(Module, Debug)]
 struct Cnn {
-    front: Option<Stage>,
     stage1: Stage,
     stage2: Stage,
     stage3: Stage,
@@ -93,10 +74,9 @@ struct Cnn {
 }
 
 impl Stage {
-    fn new(channels: [usize; 2], side: usize, stride: usize, padding: usize, device: &Device) -> Self {
-        let conv = Conv2dConfig::new(channels, [side, side])
-            .with_stride([stride, stride])
-            .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
+    fn new(channels: [usize; 2], device: &Device) -> Self {
+        let conv = Conv2dConfig::new(channels, [3, 3])
+            .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
             // The normalisation that follows has a bias of its own.
             .with_bias(false);
         Self {
@@ -113,31 +93,18 @@ impl Stage {
 fn build(params: &Params, shape: Shape, classes: usize, device: &Device) -> Result<Box<dyn Network>> {
     let int = |name| params.int(name) as usize;
     let widths = [int("width1"), int("width2"), int("width3")];
-    let (mut rows, mut columns, mut channels) = (shape.height, shape.width, shape.channels);
-    let (mut front, mut halved) = (None, [true; 3]);
-    if params.text("front") == "block" {
-        let block = int("block");
-        if !rows.is_multiple_of(block) || !columns.is_multiple_of(block) {
-            let problem = format!(
-                "front=block needs whole blocks of {block} x {block} pixels; set block or front=pixel"
-            );
-            return Err(Error::shape(shape, problem));
-        }
-        (rows, columns) = (rows / block, columns / block);
-        front = Some(Stage::new([channels, int("features")], block, block, 0, device));
-        channels = int("features");
-        halved = [false, false, true];
-    }
-    let pools = halved.map(|halve| {
+    let (mut rows, mut columns) = (shape.height, shape.width);
+    // Blocks that a front has turned into points are few, and only the last stage halves them.
+    let small = rows.max(columns) <= 14;
+    let pools = [!small, !small, true].map(|halve| {
         // A side of one pixel cannot be halved.
         let window = [rows, columns].map(|side| if halve && side > 1 { 2 } else { 1 });
         (rows, columns) = (rows / window[0], columns / window[1]);
         window
     });
-    let stage = |from, to| Stage::new([from, to], 3, 1, 1, device);
+    let stage = |from, to| Stage::new([from, to], device);
     Ok(boxed(Cnn {
-        front,
-        stage1: stage(channels, widths[0]),
+        stage1: stage(shape.channels, widths[0]),
         stage2: stage(widths[0], widths[1]),
         stage3: stage(widths[1], widths[2]),
         head: LinearConfig::new(widths[2] * rows * columns, classes).init(device),
@@ -158,11 +125,7 @@ fn pool(x: Tensor<4>, window: [usize; 2]) -> Tensor<4> {
 
 impl Architecture for Cnn {
     fn logits(&self, images: Tensor<4>, noise: Option<&mut Rng>) -> Tensor<2> {
-        let x = match &self.front {
-            Some(front) => front.forward(images),
-            None => images,
-        };
-        let x = pool(self.stage1.forward(x), self.pools[0]);
+        let x = pool(self.stage1.forward(images), self.pools[0]);
         let x = pool(self.stage2.forward(x), self.pools[1]);
         let x = pool(self.stage3.forward(x), self.pools[2]);
         self.head

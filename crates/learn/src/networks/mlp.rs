@@ -1,7 +1,7 @@
 //! A multi-layer perceptron: every pixel meets every unit, so the places of pixels do not matter.
 
 use super::{NetworkInfo, boxed, drop_units};
-use crate::{Architecture, Network, Result, Rng};
+use crate::{Architecture, Network, OptimizerKind, Result, Rng};
 use burn::module::Module;
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor, activation::relu};
@@ -45,6 +45,7 @@ pub(super) static INFO: NetworkInfo = NetworkInfo {
     epochs: 12,
     batch: 128,
     lr: 0.05,
+    optimizer: OptimizerKind::Sgd,
     build,
 };
 

@@ -1,6 +1,6 @@
 //! The registry of networks: one architecture, one file, one line here.
 
-use crate::{Error, Network, Result, Rng, network::boxed, state};
+use crate::{Error, Network, OptimizerKind, Result, Rng, network::boxed, state};
 use burn::tensor::{Device, Tensor, TensorData};
 use visard_core::{
     Shape,
@@ -8,7 +8,12 @@ use visard_core::{
 };
 
 mod cnn;
+mod convmixer;
+mod densenet;
 mod mlp;
+mod resnet;
+mod vgg;
+mod vit;
 
 /// The registry entry of a network: everything that help and tables show.
 #[derive(Debug)]
@@ -31,6 +36,8 @@ pub struct NetworkInfo {
     pub batch: usize,
     /// Default learning rate.
     pub lr: f64,
+    /// Default optimiser.
+    pub optimizer: OptimizerKind,
     /// Makes it, with meaningless weights, for images of a shape and a number of classes.
     build: Build,
 }
@@ -39,7 +46,16 @@ pub struct NetworkInfo {
 type Build = fn(&Params, Shape, usize, &Device) -> Result<Box<dyn Network>>;
 
 /// Every network, in the order in which help lists them.
-pub static ALL: &[&NetworkInfo] = &[&cnn::INFO, &mlp::INFO];
+pub static ALL: &[&NetworkInfo] = &[
+    &cnn::INFO,
+    &mlp::INFO,
+    &resnet::RESNET18,
+    &resnet::RESNET34,
+    &vgg::INFO,
+    &densenet::INFO,
+    &convmixer::INFO,
+    &vit::INFO,
+];
 
 /// The registry entry of that name.
 pub fn find(name: &str) -> Result<&'static NetworkInfo> {
@@ -65,7 +81,18 @@ impl NetworkInfo {
         seed: u64,
         device: &Device,
     ) -> Result<Box<dyn Network>> {
-        let shape = shape.check()?;
+        self.build_on(params, shape.check()?, classes, seed, device)
+    }
+
+    /// Likewise for what a front makes of images, which has more channels than images have.
+    pub(crate) fn build_on(
+        &self,
+        params: &Params,
+        shape: Shape,
+        classes: usize,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Box<dyn Network>> {
         if shape.len() > Self::MAX_VALUES {
             return Err(Error::shape(
                 shape,

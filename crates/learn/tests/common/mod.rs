@@ -3,6 +3,7 @@
 // Not every test file uses everything.
 #![allow(dead_code)]
 
+use std::collections::BTreeMap;
 use visard_core::Shape;
 use visard_data::Stored;
 use visard_learn::{Examples, Rng, TrainConfig};
@@ -28,13 +29,31 @@ pub(crate) fn classes(count: usize) -> Vec<String> {
     (0..count).map(|c| format!("class {c}")).collect()
 }
 
-/// A short training with small batches.
-pub(crate) fn config(network: &str, params: &[(&str, &str)]) -> TrainConfig {
-    let params = params
+/// Settings that make a network small enough for a test.
+pub(crate) fn small(network: &str) -> &'static [(&'static str, &'static str)] {
+    match network {
+        "cnn" => &[("width1", "8"), ("width2", "8"), ("width3", "16")],
+        "mlp" => &[("hidden1", "64"), ("hidden2", "32")],
+        "resnet18" | "resnet34" => &[("width", "4")],
+        "vgg16" => &[("width", "8"), ("hidden", "32"), ("dropout", "0")],
+        "densenet" => &[("depth", "16"), ("growth", "6")],
+        "convmixer" => &[("width", "16"), ("depth", "2"), ("kernel", "3")],
+        "vit" => &[("width", "16"), ("depth", "2"), ("heads", "2")],
+        _ => &[],
+    }
+}
+
+/// Settings as the configuration takes them.
+pub(crate) fn settings(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs
         .iter()
         .map(|(k, v)| (k.to_string(), v.to_string()))
-        .collect();
-    let mut config = TrainConfig::new(network, &params).unwrap();
+        .collect()
+}
+
+/// A short training with small batches.
+pub(crate) fn config(network: &str, params: &[(&str, &str)]) -> TrainConfig {
+    let mut config = TrainConfig::new(network, &settings(params)).unwrap();
     (config.epochs, config.batch) = (6, 16);
     config
 }

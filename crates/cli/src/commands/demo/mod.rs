@@ -206,11 +206,8 @@ impl Args {
         let train = train::examples(loaded, &data)?;
         let test = data.load(path, test_split, usize::MAX)?;
         let test = train::examples(test, &data)?;
-        let set = [("front", "block"), ("dropout", "0.4")];
-        let mut config = TrainConfig::new(
-            "cnn",
-            &set.map(|(name, value)| (name.into(), value.into())).into(),
-        )?;
+        let set = [("dropout".to_string(), "0.4".to_string())].into();
+        let mut config = TrainConfig::new("cnn", &set)?.with_front("block", &Default::default())?;
         config.weight_decay = 0.003;
         config.epochs = self.epochs;
         let started = Instant::now();
@@ -222,7 +219,7 @@ impl Args {
             validation: None,
             classes: &classes,
         };
-        let mut model = lesson.learn(talk, None, None)?;
+        let mut model = lesson.learn(talk, Default::default(), None, None)?;
         let seconds = started.elapsed().as_secs_f64();
         model.set_disguise(data.manifest.as_ref().map(train::disguise_of).unwrap_or_default());
         model.save(&self.output.join(format!("{name}.safetensors")))?;

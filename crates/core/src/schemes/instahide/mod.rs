@@ -16,7 +16,7 @@ use crate::{
     params::{Kind, ParamSpec, Params},
     pixels::{Dtype, Output},
     schedule::Schedule,
-    scheme::{Disguise, Scheme},
+    scheme::{Disguise, Scheme, Tolerates},
     simd::MAX_IMAGES,
 };
 use draw::{Mix, Partners};
@@ -51,9 +51,10 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
             effect: "mixes in public images, which must be found first",
         },
     ],
-    networks: "cnn with front=pixel, or any other for plain images, trained on soft labels and on fresh \
+    networks: "cnn without a front, or any other for plain images, trained on soft labels and on fresh \
                encodings in every epoch; one encoding of a test image is classified badly, so test on plain \
                normalised images or average over many encodings",
+    front: "none",
     params: &[
         ParamSpec {
             name: "k",
@@ -218,6 +219,14 @@ impl Scheme for InstaHide {
     fn output(&self, image: Shape) -> Result<Output, Error> {
         let (private, public) = Statistics::named(self.params.text("norm"), image.check()?.channels);
         Ok(self.range(image, (&private, &public), self.inside(), 1.0))
+    }
+
+    fn tolerates(&self) -> Tolerates {
+        // Mixing and signs work pixel by pixel and are fresh for each image.
+        Tolerates {
+            flips: true,
+            shifts: 1,
+        }
     }
 
     fn needs_shape(&self) -> bool {

@@ -44,6 +44,7 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
     stronger: &[],
     networks: "a transformer on the tokens (one layer of 8 heads in the paper), or any network that does not care \
                about their order; convolutions find no picture to look at",
+    front: "none",
     params: &[
         ParamSpec {
             name: "patch",
