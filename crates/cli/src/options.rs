@@ -3,7 +3,7 @@
 use crate::failure::Usage;
 use clap::{Args, ValueEnum};
 use std::{collections::BTreeMap, time::Duration};
-use visard_data::{Alpha, Depth, Fit, Format, Jpeg, Reading, Subsampling};
+use visard_data::{Alpha, Augmentation, Copies, Depth, Fit, Format, Jpeg, Reading, Subsampling};
 use visard_learn::DeviceKind;
 
 /// Options of every command.
@@ -163,6 +163,40 @@ impl JpegArgs {
                 SubsamplingArg::Quarter => Subsampling::Quarter,
             }),
         })
+    }
+}
+
+/// `--copies` and what is changed in them.
+#[derive(Args)]
+pub(crate) struct CopiesArgs {
+    /// Write each image of the training split (train, or else the first) N times, as so many epochs
+    /// would see it: a first copy of all images as they are, then N - 1 copies of all images changed as
+    /// --augment says, each disguised as a sample of its own. In folders, copies are called NAME.2.png
+    /// and so on
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    copies: u64,
+    #[arg(long, value_name = "CHANGE", help = augment_help())]
+    augment: Vec<Augmentation>,
+}
+
+/// The help text of `--augment`, made of what there is.
+fn augment_help() -> String {
+    let kinds: Vec<_> = Augmentation::KINDS
+        .iter()
+        .map(|(form, what)| format!("{form}, {what}"))
+        .collect();
+    format!(
+        "Change the second and further copies at random before they are disguised; may be given several times: {}",
+        kinds.join("; ")
+    )
+}
+
+impl CopiesArgs {
+    pub(crate) fn copies(&self) -> Copies<'_> {
+        Copies {
+            count: self.copies,
+            augment: &self.augment,
+        }
     }
 }
 

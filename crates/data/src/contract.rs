@@ -246,6 +246,19 @@ pub trait Source: Send {
     /// Leaves it empty at the end of the split. Storage in `batch` is reused.
     fn read(&mut self, batch: &mut Batch, max: usize) -> Result<()>;
 
+    /// Refuses copies of the samples of a split if one could not be told from another sample.
+    fn check_copies(&self, _split: usize, _copies: u64) -> Result<()> {
+        Ok(())
+    }
+
+    /// Makes samples that this source has read, and whose [`Batch::first`] was moved to the place of
+    /// their copy, copy number `copy` (from 2 on) of themselves: with the identities, and the names where
+    /// there are some, that reading the output again will find.
+    fn name_copies(&self, batch: &mut Batch, _copy: u64) {
+        let split = &self.meta().splits[batch.split].name;
+        batch.ids = SampleId::numbered(split, batch.first, batch.len());
+    }
+
     /// Inputs left out so far because they could not be read, with the reason.
     fn skipped(&self) -> &[(PathBuf, String)] {
         &[]
@@ -278,6 +291,9 @@ pub struct Plan {
     pub tokens: bool,
     /// Settings of the JPEG encoder, for formats that can store JPEG; without loss where `None`.
     pub jpeg: Option<Jpeg>,
+    /// Times that the training split stands in what is written, one copy behind the other; its count in
+    /// `meta` is that of all copies, `meta.layout` that of one.
+    pub copies: u64,
     /// Where an earlier run stopped: what its last checkpoint returned.
     pub resume: Option<serde_json::Value>,
 }

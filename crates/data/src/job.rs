@@ -1,9 +1,13 @@
 //! `apply` and `remove`: whole data sets through a key, journalled and resumable.
 
 use crate::{
-    Batch, Control, Depth, Error, Fit, Format, Gallery, Jpeg, Manifest, Meta, Plan, Reading, Result, Scale,
-    Source, durable, formats,
+    Batch, Control, Copies, Depth, Error, Fit, Format, Gallery, Jpeg, Manifest, Meta, Plan, Reading, Result,
+    Scale, Source,
+    augment::{self, Augmenter},
+    copies::Repeated,
+    durable, formats,
     journal::{Header, Journal},
+    load::training_split,
     manifest::{self, parse_salt, print_salt},
     pipeline::{self, Flow, Grouping},
     place::{check_paths, refuse_occupied},
@@ -11,6 +15,7 @@ use crate::{
 };
 use serde_json::json;
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -42,6 +47,8 @@ pub struct Request<'a> {
     pub fit: Fit,
     /// What mixing schemes blend in.
     pub mixing: Mixing<'a>,
+    /// How often `apply` writes each training image, and what it changes in the copies.
+    pub copies: Copies<'a>,
     /// Name and version of the program, for the manifest.
     pub program: &'a str,
     /// A salt to use instead of a fresh one. Reusing a salt for other images reuses their masks,
@@ -109,7 +116,7 @@ pub fn apply(mut request: Request<'_>, control: Control<'_>) -> Result<Report> {
         floats,
         ..request.reading
     };
-    let source = (input_format.open)(request.input, reading)?;
+    let mut source = (input_format.open)(request.input, reading)?;
     let format = request.format.unwrap_or(input_format);
     let depth = choose_depth(&request, format)?;
     request.jpeg = request
@@ -121,6 +128,19 @@ pub fn apply(mut request: Request<'_>, control: Control<'_>) -> Result<Report> {
     if plain != Depth::U8 && !(floats && plain == Depth::F32) {
         let problem = "holds pixels of another type than bytes; convert them to 8 bits first";
         return Err(Error::input(request.input, problem));
+    }
+    let copies = request.copies;
+    copies.check_for(request.key, request.key.shape().or(source.meta().shape))?;
+    if !copies.is_single() {
+        if !renumbered {
+            source.check_copies(training_split(source.meta()), copies.count)?;
+        }
+        source = Box::new(Repeated::new(
+            source,
+            copies.count,
+            request.input,
+            reading.limits,
+        )?);
     }
     Run {
         request,
@@ -147,6 +167,11 @@ pub fn remove(request: Request<'_>, control: Control<'_>) -> Result<Report> {
     }
     if request.jpeg.is_some() {
         let problem = "restored images are stored without loss; JPEG is for disguised ones";
+        return Err(Error::Usage(problem.into()));
+    }
+    if request.copies != Copies::default() {
+        let problem =
+            "copies are made where a data set is disguised; restoring gives back those that it holds";
         return Err(Error::Usage(problem.into()));
     }
     let input_format = formats::find(&manifest.format)?;
@@ -278,6 +303,7 @@ impl Run<'_> {
             noise: self.manifest.is_none(),
             tokens: self.manifest.is_none() && self.storage() == Storage::Tokens,
             jpeg: self.request.jpeg,
+            copies: self.request.copies.count,
             resume: opened.state.clone(),
         };
         let mut sink = (self.format.create)(plan).inspect_err(|_| self.clear(before))?;
@@ -293,8 +319,11 @@ impl Run<'_> {
         stage.mix(Mix {
             gallery: self.gallery.as_ref(),
             soft: meta.soft,
-            training: crate::load::training_split(&meta),
+            training: training_split(&meta),
         });
+        if let Some(augmenter) = self.augmenter(salt, &meta)? {
+            stage.augment(augmenter);
+        }
         let mut transform = |batch: &mut Batch, out: &mut Batch| stage.transform(batch, out);
         if let Err(error) = pipeline::run(
             &mut *source,
@@ -319,10 +348,13 @@ impl Run<'_> {
             if self.renumbered {
                 meta.splits = self.splits_as_read()?;
             }
-            self.describe(&meta, salt, flow.left_out.iter().sum(), files)
+            self.describe(&meta, salt, self.inputs_left_out(&flow, &meta), files)?
                 .write(&place)?;
         }
         journal.close()?;
+        // Every copy leaves the same inputs out.
+        let mut seen = HashSet::new();
+        flow.skipped.retain(|(path, _)| seen.insert(path.clone()));
         Ok(Report {
             format: self.format.name,
             written: meta.splits.iter().map(|s| (s.name.clone(), s.count)).collect(),
@@ -335,6 +367,33 @@ impl Run<'_> {
             seconds: started.elapsed().as_secs_f64(),
             transforming: flow.transforming,
         })
+    }
+
+    /// Changes the copies of the training images before they are disguised, if there are any.
+    fn augmenter(&self, salt: Salt, meta: &Meta) -> Result<Option<Augmenter>> {
+        let Request { key, copies, .. } = self.request;
+        if copies.is_single() {
+            return Ok(None);
+        }
+        let split = training_split(meta);
+        let places = meta.splits[split].count / copies.count;
+        let augment = augment::ordered(copies.augment)?;
+        Ok(Some(Augmenter::new(key, salt, augment, split, places)))
+    }
+
+    /// Inputs left out, each counted once.
+    fn inputs_left_out(&self, flow: &Flow, meta: &Meta) -> u64 {
+        let (training, copies) = (training_split(meta), self.request.copies.count);
+        let each = flow.left_out.iter().enumerate();
+        // Those behind the last image of the last copy are not counted.
+        each.map(|(split, left)| {
+            if split == training {
+                left.div_ceil(copies)
+            } else {
+                *left
+            }
+        })
+        .sum()
     }
 
     fn storage(&self) -> Storage {
@@ -501,15 +560,28 @@ impl Run<'_> {
             Some(salt) => salt,
             None => fresh_salt()?,
         };
-        Journal::open(&work, self.header(meta, salt))
+        Journal::open(&work, self.header(meta, salt)?)
     }
 
-    fn header(&self, meta: &Meta, salt: Salt) -> Header {
+    fn header(&self, meta: &Meta, salt: Salt) -> Result<Header> {
         let salt = match &self.manifest {
             Some(manifest) => manifest.salt.clone(),
             None => print_salt(salt),
         };
-        Header {
+        let mut options = json!({
+            "depth": self.depth,
+            "fit": format!("{:?}", self.request.fit),
+            "mixed": self.gallery.as_ref().map(Gallery::signature),
+            "inference": self.request.mixing.partners.is_some(),
+            "classes": self.request.mixing.classes,
+            "jpeg": self.request.jpeg,
+        });
+        let copies = self.request.copies;
+        if !copies.is_single() {
+            options["copies"] = json!(copies.count);
+            options["augment"] = json!(augment::ordered(copies.augment)?);
+        }
+        Ok(Header {
             version: JOURNAL_VERSION,
             program: self.request.program.into(),
             job: if self.manifest.is_some() {
@@ -520,17 +592,10 @@ impl Run<'_> {
             .into(),
             fingerprint: self.request.key.fingerprint().to_string(),
             format: self.format.name.into(),
-            options: json!({
-                "depth": self.depth,
-                "fit": format!("{:?}", self.request.fit),
-                "mixed": self.gallery.as_ref().map(Gallery::signature),
-                "inference": self.request.mixing.partners.is_some(),
-                "classes": self.request.mixing.classes,
-                "jpeg": self.request.jpeg,
-            }),
+            options,
             input: meta.signature.clone(),
             salt,
-        }
+        })
     }
 
     fn already_complete(&self, place: &Path, meta: &Meta, started: Instant) -> Result<Option<Report>> {
@@ -562,6 +627,10 @@ impl Run<'_> {
         if manifest.jpeg != self.request.jpeg {
             return foreign("is a finished data set with other JPEG settings".into());
         }
+        let copies = self.request.copies;
+        if manifest.copies != copies.count || manifest.augment != augment::ordered(copies.augment)? {
+            return foreign("is a finished data set with other copies or augmentations".into());
+        }
         let counts = |splits: &[crate::Split]| {
             splits
                 .iter()
@@ -592,9 +661,15 @@ impl Run<'_> {
         }))
     }
 
-    fn describe(&self, meta: &Meta, salt: Salt, skipped: u64, files: Vec<crate::FileRecord>) -> Manifest {
+    fn describe(
+        &self,
+        meta: &Meta,
+        salt: Salt,
+        skipped: u64,
+        files: Vec<crate::FileRecord>,
+    ) -> Result<Manifest> {
         let key = self.request.key;
-        Manifest {
+        Ok(Manifest {
             version: manifest::VERSION,
             program: self.request.program.into(),
             scheme: key.scheme().info().name.into(),
@@ -607,12 +682,14 @@ impl Run<'_> {
             depth: self.depth,
             scale: self.scale,
             jpeg: self.request.jpeg,
+            copies: self.request.copies.count,
+            augment: augment::ordered(self.request.copies.augment)?,
             splits: meta.splits.clone(),
             classes: meta.classes.clone(),
             renumbered: self.renumbered,
             skipped,
             files,
-        }
+        })
     }
 }
 

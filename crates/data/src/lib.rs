@@ -1,6 +1,8 @@
 //! Data sets in and out: formats, limits, and the journalled pipeline that disguises and restores them.
 
+mod augment;
 mod contract;
+mod copies;
 pub mod decode;
 mod durable;
 mod error;
@@ -18,9 +20,11 @@ mod place;
 mod stage;
 mod verify;
 
+pub use augment::Augmentation;
 pub use contract::{
     Alpha, Batch, Depth, FileRecord, Format, Limits, Meta, Plan, Reading, Scale, Sink, Source, Split, Stored,
 };
+pub use copies::Copies;
 pub use error::{Error, Result};
 pub use fit::Fit;
 pub use gallery::Gallery;

@@ -1,7 +1,7 @@
 //! The manifest of a disguised data set: everything that a reader needs besides the key, and
 //! nothing that helps without it.
 
-use crate::{Depth, Error, FileRecord, Jpeg, Result, Scale, Split, durable};
+use crate::{Augmentation, Depth, Error, FileRecord, Jpeg, Result, Scale, Split, durable};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::File,
@@ -48,6 +48,13 @@ pub struct Manifest {
     /// Settings of the JPEG encoder, where images are stored with its loss.
     #[serde(default)]
     pub jpeg: Option<Jpeg>,
+    /// Times that each image of the training split was written, one copy behind the other; each counts as
+    /// a sample in `splits`.
+    #[serde(default = "single", skip_serializing_if = "is_single")]
+    pub copies: u64,
+    /// Random changes of all copies but the first, made before they were disguised.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub augment: Vec<Augmentation>,
     /// Parts of the data set.
     pub splits: Vec<Split>,
     /// Class names, where the format has them.
@@ -60,6 +67,15 @@ pub struct Manifest {
     pub skipped: u64,
     /// The files and their hashes.
     pub files: Vec<FileRecord>,
+}
+
+/// What [`Manifest::copies`] is where it is absent.
+fn single() -> u64 {
+    1
+}
+
+fn is_single(copies: &u64) -> bool {
+    *copies == single()
 }
 
 impl Manifest {

@@ -1,6 +1,6 @@
 //! The transformation of a run: batches through a key, with fitting and quantisation.
 
-use crate::{Batch, Depth, Error, Fit, Gallery, Result, Scale, Stored, fit};
+use crate::{Batch, Depth, Error, Fit, Gallery, Result, Scale, Stored, augment::Augmenter, fit};
 use rayon::prelude::*;
 use std::{
     collections::HashMap,
@@ -23,6 +23,7 @@ pub(crate) struct Stage<'a> {
     prepared: HashMap<Shape, Box<dyn Disguise>>,
     reals: Pixels,
     mix: Mix<'a>,
+    augmenter: Option<Augmenter>,
 }
 
 /// What a mixing scheme needs besides the images of a batch.
@@ -78,12 +79,18 @@ impl<'a> Stage<'a> {
             prepared: HashMap::new(),
             reals: Pixels::F32(Vec::new()),
             mix: Mix::default(),
+            augmenter: None,
         }
     }
 
     /// Gives a mixing scheme what it needs.
     pub(crate) fn mix(&mut self, mix: Mix<'a>) {
         self.mix = mix;
+    }
+
+    /// Changes the copies among the images before they are disguised.
+    pub(crate) fn augment(&mut self, augmenter: Augmenter) {
+        self.augmenter = Some(augmenter);
     }
 
     /// A stage that restores what was stored with `scale` to images of `plain_shape` (their own
@@ -165,6 +172,18 @@ impl<'a> Stage<'a> {
     fn apply(&mut self, batch: &mut Batch, out: &mut Batch) -> Result<()> {
         if let Some(shape) = self.key.shape() {
             fit::fit(batch, shape, self.fit, self.root)?;
+        }
+        if let Some(augmenter) = &self.augmenter {
+            // Explicit arrays go by place, and a folder is read in the order of its names: copies would find
+            // others' entries when they are restored.
+            if self.key.material().is_some() && self.numbers.is_none() && !batch.names.is_empty() {
+                return Err(Error::Usage(
+                    "a key of explicit arrays goes by the places of the images, which copies in a folder do not keep: \
+                     leave --copies out, or write --format npz or idx"
+                        .into(),
+                ));
+            }
+            augmenter.change(batch, self.root)?;
         }
         let (salt, scale, depth, mix, root) = (self.salt, self.scale, self.depth, self.mix, self.root);
         let mut reals = std::mem::replace(&mut self.reals, Pixels::F32(Vec::new()));

@@ -54,6 +54,7 @@ impl Job<'_> {
             |p: Progress| stop.store(self.stop_after.is_some_and(|n| p.done >= n), Ordering::Relaxed);
         let request = Request {
             mixing: Default::default(),
+            copies: Default::default(),
             input: self.input,
             output: self.output,
             key: self.key,

@@ -119,6 +119,7 @@ impl Workshop<'_> {
             depth: self.cell.scheme.depth,
             jpeg: None,
             fit: Fit::Error,
+            copies: Default::default(),
             mixing: Mixing {
                 partners: partners.as_deref(),
                 public: public.as_deref(),

@@ -3,13 +3,13 @@
 use crate::{
     failure::SKIPPED,
     open_key::KeyArgs,
-    options::{DepthArg, FitArg, JpegArgs, ReadingArgs, WritingArgs},
+    options::{CopiesArgs, DepthArg, FitArg, JpegArgs, ReadingArgs, WritingArgs},
     talk::{STOP, Talk},
 };
 use serde_json::json;
 use std::{path::PathBuf, process::ExitCode};
 use visard_core::Key;
-use visard_data::{Control, Fit, Mixing, Report, Request};
+use visard_data::{Control, Copies, Fit, Mixing, Report, Request};
 
 /// Name and version, for manifests.
 pub(crate) const PROGRAM: &str = concat!("visard ", env!("CARGO_PKG_VERSION"));
@@ -25,7 +25,12 @@ pub(crate) const PROGRAM: &str = concat!("visard ", env!("CARGO_PKG_VERSION"));
   visard apply -k owner.key images.npz disguised.npz
   visard apply -k mix.key train.npz mixed.npz --public landscapes/
   visard apply -k mix.key test.npz queries.npz --partners train.npz --public landscapes/
-  visard apply -k etc16.key photos/ disguised/ --jpeg 90 --jpeg-subsampling 420")]
+  visard apply -k etc16.key photos/ disguised/ --jpeg 90 --jpeg-subsampling 420
+  visard apply -k owner.key cifar-10/ disguised/ --copies 10 --augment shift=4 --augment flip
+
+Shifting or mirroring disguised images would break their blocks, so augment before disguising: --copies N
+writes the training images N times, first as they are, then N - 1 times changed at random. An epoch of N-fold
+data costs N epochs of single data. remove gives back all copies, changed as they are.")]
 pub(crate) struct Args {
     #[command(flatten)]
     job: JobArgs,
@@ -37,6 +42,8 @@ pub(crate) struct Args {
     /// What to do with images of another size than the key's
     #[arg(long, value_enum, default_value_t = FitArg::Error)]
     fit: FitArg,
+    #[command(flatten)]
+    copies: CopiesArgs,
     /// Mixing schemes: take partners from the training images of DATA and keep labels as they are,
     /// for images that are to be recognised
     #[arg(long, value_name = "DATA")]
@@ -51,8 +58,12 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(&self, talk: &Talk) -> anyhow::Result<ExitCode> {
+        // A request that makes no sense should not ask for a passphrase first.
+        let copies = self.copies.copies();
+        copies.check()?;
         let key = self.job.key.open(talk)?;
         let request = Request {
+            copies,
             depth: self.depth.map(Into::into),
             jpeg: self.jpeg.jpeg(),
             fit: self.fit.into(),
@@ -96,6 +107,7 @@ impl JobArgs {
             jpeg: None,
             fit: Fit::Error,
             mixing: Mixing::default(),
+            copies: Copies::default(),
             program: PROGRAM,
             salt: None,
         })

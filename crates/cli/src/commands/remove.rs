@@ -5,6 +5,9 @@ use crate::talk::Talk;
 use std::process::ExitCode;
 
 /// Take the disguise off a data set again
+///
+/// Copies that apply made of the training images (--copies) come back as they were disguised, changes
+/// included.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  visard remove -k owner.key disguised/ restored/")]
 pub(crate) struct Args {

@@ -3,6 +3,7 @@
 mod attacks;
 mod audit;
 mod bad_input;
+mod copies;
 mod crash;
 mod images;
 mod jpeg;

@@ -127,12 +127,6 @@ fn find_in(folder: &Path) -> Option<Found> {
             Vec::new()
         }
     };
-    let number = |name: &str| {
-        name.strip_prefix("data_batch_")?
-            .strip_suffix(".bin")?
-            .parse::<u32>()
-            .ok()
-    };
     let mut batches: Vec<(u32, &String)> = names.iter().filter_map(|n| Some((number(n)?, n))).collect();
     batches.sort();
     if !batches.is_empty() || has("test_batch.bin") {
@@ -152,6 +146,12 @@ fn find_in(folder: &Path) -> Option<Found> {
         train: only("train.bin"),
         test: only("test.bin"),
     })
+}
+
+/// Number in the name of a file of CIFAR-10's training images.
+fn number(name: &str) -> Option<u32> {
+    let number = name.strip_prefix("data_batch_")?.strip_suffix(".bin")?;
+    number.parse().ok()
 }
 
 /// Lines of a text file of names; none where there is no file.

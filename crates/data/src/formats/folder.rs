@@ -235,9 +235,34 @@ impl Source for Folder {
         Ok(())
     }
 
+    fn check_copies(&self, split: usize, copies: u64) -> Result<()> {
+        let first = self.listing.start(split);
+        let last = first + self.meta.splits[split].count as usize;
+        match self.listing.copy_twin(first..last, copies) {
+            None => Ok(()),
+            Some((a, b)) => {
+                let problem = format!("has the name that a copy of {a} would get; rename one of them");
+                Err(Error::input(&self.root.join(b), problem))
+            }
+        }
+    }
+
+    fn name_copies(&self, batch: &mut Batch, copy: u64) {
+        for (name, id) in batch.names.iter_mut().zip(&mut batch.ids) {
+            let copied = copy_name(&name.to_string_lossy(), copy);
+            (*id, *name) = (SampleId::of(stem(&copied)), copied.into());
+        }
+    }
+
     fn skipped(&self) -> &[(PathBuf, String)] {
         &self.skipped
     }
+}
+
+/// Name of copy number `copy`, from 2 on: `CLASS/x.2.png` beside `CLASS/x.png`.
+fn copy_name(name: &str, copy: u64) -> String {
+    let stem = stem(name);
+    format!("{stem}.{copy}{}", &name[stem.len()..])
 }
 
 /// What is wrong with a file, without its name.

@@ -2,6 +2,7 @@
 //! same bytes, and bad inputs get the right error.
 
 mod bad;
+mod copies;
 mod images;
 mod jpegs;
 mod listing;

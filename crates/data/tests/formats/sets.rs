@@ -78,6 +78,7 @@ pub(crate) fn plan(root: &Path, meta: &Meta, depth: Depth) -> Plan {
         depth,
         noise: false,
         jpeg: None,
+        copies: 1,
         resume: None,
     }
 }

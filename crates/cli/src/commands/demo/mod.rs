@@ -173,6 +173,7 @@ impl Args {
                     jpeg: None,
                     fit: Fit::Error,
                     mixing: Default::default(),
+                    copies: Default::default(),
                     program: PROGRAM,
                     salt: None,
                 };

@@ -1,11 +1,15 @@
 //! Writing CIFAR rows into the same files, with the same numbers of rows, as were read.
 
-use super::{COARSE_FILE, IMAGE, Kind, Layout, Rows, separate};
+use super::{COARSE_FILE, IMAGE, Kind, Layout, Rows, number, separate};
 use crate::{
     Batch, Error, FileRecord, Plan, Result, Sink, Stored,
     formats::files::{self, Growing, State},
+    load::training_split,
 };
 use std::path::{Component, Path, PathBuf};
+
+/// Most files of training images: all are held open, and systems allow about a thousand.
+const MOST_FILES: u64 = 500;
 
 /// Writes CIFAR files.
 #[derive(Debug)]
@@ -89,7 +93,10 @@ fn layout(plan: &Plan) -> Result<Layout> {
             .all(|c| matches!(c, Component::Normal(_)))
     };
     let known: Option<Layout> = serde_json::from_value(plan.meta.layout.clone()).ok();
-    if let Some(layout) = known {
+    if let Some(mut layout) = known {
+        if let Some(files) = layout.files.get_mut(training_split(&plan.meta)) {
+            repeat(files, plan.copies)?;
+        }
         let fits = layout.files.len() == plan.meta.splits.len()
             && layout
                 .files
@@ -122,6 +129,40 @@ fn layout(plan: &Plan) -> Result<Layout> {
         coarse: Vec::new(),
         coarse_names: Vec::new(),
     })
+}
+
+/// Makes room for copies of a split. CIFAR-10's numbered files are repeated under the numbers that
+/// follow, so that each copy stays in files of its own; where a file has one fixed name, it grows.
+fn repeat(files: &mut Vec<Rows>, copies: u64) -> Result<()> {
+    let numbers: Option<Vec<u32>> = files.iter().map(|file| number(&file.name)).collect();
+    let Some(highest) = numbers.and_then(|numbers| numbers.into_iter().max()) else {
+        let grow = |file: &mut Rows| file.rows = file.rows.saturating_mul(copies);
+        files.iter_mut().for_each(grow);
+        return Ok(());
+    };
+    if copies > 1 && (files.len() as u64).saturating_mul(copies) > MOST_FILES {
+        return Err(Error::Usage(format!(
+            "{copies} copies of {} CIFAR files are more than {MOST_FILES} files; make fewer copies, or write another \
+             format (--format npz holds one split)",
+            files.len()
+        )));
+    }
+    let span = u64::from(highest).max(files.len() as u64);
+    let one = files.clone();
+    for copy in 1..copies {
+        files.extend(one.iter().zip(1..).map(|(file, place)| Rows {
+            name: format!("data_batch_{}.bin", copy * span + place),
+            rows: file.rows,
+        }));
+    }
+    // Numbers that do not fit would not be found again.
+    match files.iter().find(|file| number(&file.name).is_none()) {
+        None => Ok(()),
+        Some(file) => Err(Error::Usage(format!(
+            "{} has too high a number; number the files from 1 on",
+            file.name
+        ))),
+    }
 }
 
 impl Sink for CifarSink {

@@ -4,7 +4,9 @@ use super::stem;
 use crate::{Error, Reading, Result, Split, formats::files};
 use rayon::prelude::*;
 use std::{
+    collections::HashMap,
     fs, io,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -223,6 +225,25 @@ impl Listing {
             self.ends.push(self.text.len());
             self.labels.push(label);
         }
+    }
+
+    /// A file in `range` and another whose name is that of one of its copies, but for the extension and
+    /// case, if there are such.
+    pub(super) fn copy_twin(&self, range: Range<usize>, copies: u64) -> Option<(&str, &str)> {
+        let numbered = |i: usize| {
+            let (base, number) = stem(self.name(i)).rsplit_once('.')?;
+            let copy: u64 = number.parse().ok()?;
+            // Copies are numbered without signs and leading zeros.
+            ((2..=copies).contains(&copy) && copy.to_string() == number).then(|| (base.to_lowercase(), i))
+        };
+        let bases: HashMap<String, usize> = range.clone().filter_map(numbered).collect();
+        if bases.is_empty() {
+            return None;
+        }
+        range
+            .filter_map(|i| Some((i, *bases.get(&stem(self.name(i)).to_lowercase())?)))
+            .map(|(i, twin)| (self.name(i), self.name(twin)))
+            .next()
     }
 
     /// Refuses files whose outputs would have one name, or names that differ in case alone.
