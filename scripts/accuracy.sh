@@ -30,21 +30,21 @@ field() { grep -o "\"$1\":[^,}]*" | head -n 1 | cut -d: -f2; }
 
 echo "| network | images | test accuracy | 95% interval | epochs | seconds of training |"
 echo "| --- | --- | --- | --- | --- | --- |"
-row() { # network, setting or nothing, data
+row() { # network, front, data
     local model="$bench/$1 $2 $3" epochs=${CNN_EPOCHS:-6}
     [ "$1" = mlp ] && epochs=${MLP_EPOCHS:-12}
-    "$visard" -q train "$bench/$3" --network "$1" ${2:+--set "$2"} --epochs "$epochs" \
+    "$visard" -q train "$bench/$3" --network "$1" --front "$2" --epochs "$epochs" \
         --limit "$train" --val-limit 2 -o "$model" --json > "$bench/log"
     local seconds result
     seconds=$(grep -o '"seconds":[0-9.]*' "$bench/log" | cut -d: -f2 | awk '{s += $1} END {printf "%.0f", s}')
     result=$("$visard" -q eval -m "$model" "$bench/$3" --limit "$test" --json)
     echo "$(echo "$result" | field accuracy) $(echo "$result" | grep -o '"interval":\[[^]]*' | cut -d[ -f2)" |
-        awk -F'[ ,]' -v n="$1${2:+, $2}" -v d="$3" -v e="$epochs" -v s="$seconds" \
+        awk -F'[ ,]' -v n="$1, front $2" -v d="$3" -v e="$epochs" -v s="$seconds" \
             '{printf "| %s | %s | %.2f %% | %.2f to %.2f | %d | %d |\n", n, d, 100 * $1, 100 * $2, 100 * $3, e, s}'
 }
 
-row cnn front=pixel plain
-for setup in "cnn front=block" "mlp "; do
+row cnn none plain
+for setup in "cnn block" "mlp none"; do
     for data in plain "RMT b=4 N=0" "RMT b=4 N=25" "AES b=4 one cipher"; do
         row "${setup% *}" "${setup#* }" "$data"
     done

@@ -63,7 +63,7 @@ mod tests {
     fn the_document_shows_the_records() {
         let root = Path::new(crate::ROOT);
         let document = fs::read_to_string(root.join(DOCUMENT)).unwrap();
-        for table in [crate::bench::TABLE, crate::jpeg::TABLE] {
+        for table in [crate::bench::TABLE, crate::jpeg::TABLE, crate::training::TABLE] {
             let placed = table.placed(&document, root).unwrap();
             assert!(placed == document, "{DOCUMENT} does not show {}", table.records);
         }

@@ -5,8 +5,10 @@ mod bench;
 mod browser;
 mod document;
 mod jpeg;
+mod learning;
 mod schemes;
 mod throughput;
+mod training;
 
 use anyhow::{Context, bail};
 use std::{env, path::Path, process::Command, time::Instant};
@@ -30,6 +32,12 @@ usage: cargo xtask COMMAND
   audits SETS [NAME...]
           `visard audit` on every scheme (or those whose record is called NAME) with the image sets in SETS, into
           docs/records/audit/ and docs/audit.md; audits --render renders the document again
+  learning SETS [NAME...]
+          the studies of learning (or those that are called NAME) on the image sets in SETS, into docs/learning/;
+          learning --render makes tables and plots again
+  training SETS [PYTHON]
+          training images/s of visard, plain beside disguised images, and of PyTorch where PYTHON has it, into
+          docs/records/training.json and docs/performance.md
   jpeg [FOLDER]
           rate and distortion of the photographs in FOLDER (the bundled ones) stored as JPEG, plain and
           disguised, as a table, into docs/records/jpeg.json and
@@ -50,6 +58,21 @@ fn main() -> anyhow::Result<()> {
             Some(sets) => {
                 let sets = Path::new(sets).canonicalize().with_context(|| sets.to_string())?;
                 audits::measure(Path::new(ROOT), &sets, &env::args().skip(3).collect::<Vec<_>>())
+            }
+            None => bail!("name the folder of the image sets"),
+        },
+        Some("learning") => match env::args().nth(2).as_deref() {
+            Some("--render") => learning::render(Path::new(ROOT)),
+            Some(sets) => {
+                let sets = Path::new(sets).canonicalize().with_context(|| sets.to_string())?;
+                learning::measure(Path::new(ROOT), &sets, &env::args().skip(3).collect::<Vec<_>>())
+            }
+            None => bail!("name the folder of the image sets"),
+        },
+        Some("training") => match env::args().nth(2).as_deref() {
+            Some(sets) => {
+                let sets = Path::new(sets).canonicalize().with_context(|| sets.to_string())?;
+                training::measure(Path::new(ROOT), &sets, env::args().nth(3).as_deref())
             }
             None => bail!("name the folder of the image sets"),
         },

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use visard_core::schemes;
 
-/// Measured accuracies: `scripts/accuracy.sh` prints them.
+/// Measured accuracies: `cargo xtask learning` writes them.
 const ACCURACY: &str = include_str!("../records/accuracy.json");
 
 /// Verdicts of the schemes at their defaults: `cargo xtask audits` writes them.

@@ -1,6 +1,6 @@
 //! Which front a disguise asks for.
 
-use crate::{NetworkInfo, Result, TrainConfig, fronts};
+use crate::{NetworkInfo, Result, TrainConfig, fronts, networks::Meets};
 use std::collections::BTreeMap;
 use visard_core::{
     SchemeInfo,
@@ -65,11 +65,11 @@ impl Recommendation {
 }
 
 /// What a scheme asks for. A parameter of the front that is called as one of the scheme's follows it, and
-/// a network whose `patch` is its first layer follows the scheme's blocks instead of having a front.
+/// a network that cuts patches follows the scheme's blocks instead of having a front, and one that meets all
+/// pixels at once needs none.
 pub fn recommend(network: &NetworkInfo, scheme: &SchemeInfo, params: &Params) -> Recommendation {
     // A scheme's other parameters mean nothing to a front.
     let scheme_block = params.texts().remove("block");
-    let has_patch = network.params.iter().any(|spec| spec.name == "patch");
     let setting = |name: &str| {
         scheme_block
             .iter()
@@ -77,12 +77,14 @@ pub fn recommend(network: &NetworkInfo, scheme: &SchemeInfo, params: &Params) ->
             .collect()
     };
     Recommendation {
-        front: if has_patch { "none" } else { scheme.front },
+        front: match network.meets {
+            Meets::Pixels => scheme.front,
+            Meets::Patches | Meets::Everything => "none",
+        },
         scheme: setting("block"),
-        settings: if has_patch {
-            setting("patch")
-        } else {
-            Settings::new()
+        settings: match network.meets {
+            Meets::Patches => setting("patch"),
+            Meets::Pixels | Meets::Everything => Settings::new(),
         },
     }
 }
@@ -139,5 +141,6 @@ mod tests {
         let vit = of("vit", "rmt", &[("block", "7")]);
         let config = vit.config("vit", &none, None, &none).unwrap();
         assert_eq!((config.front, config.params.int("patch")), (None, 7));
+        assert_eq!(of("mlp", "rmt", &[]).front, "none");
     }
 }

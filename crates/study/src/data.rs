@@ -166,6 +166,7 @@ impl Plain {
             noise: false,
             tokens: false,
             jpeg: None,
+            copies: 1,
             resume: None,
         };
         let mut sink = (formats::find("idx")?.create)(plan)?;

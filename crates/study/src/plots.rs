@@ -33,20 +33,15 @@ impl Results {
             // Plain images alone say nothing.
             if points.len() > 1 {
                 let title = format!("Accuracy against leakage, {dataset}: the best network on each disguise");
-                plots.push(scatter(format!("{dataset}-leakage"), title, LEAKAGE, &points)?);
+                plots.push(scatter(
+                    format!("{dataset}-leakage"),
+                    title,
+                    &format!("leakage: {LEAKAGE}"),
+                    &points,
+                )?);
             }
         }
         Ok(plots)
-    }
-
-    fn datasets(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = Vec::new();
-        for lesson in &self.lessons {
-            if !names.contains(&lesson.dataset()) {
-                names.push(lesson.dataset());
-            }
-        }
-        names
     }
 
     /// Lessons that differ in one parameter of the scheme, where it has several values.

@@ -114,6 +114,17 @@ impl Results {
         }
     }
 
+    /// Names of the data sets that networks learned from.
+    pub(crate) fn datasets(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for lesson in &self.lessons {
+            if !names.contains(&lesson.dataset()) {
+                names.push(lesson.dataset());
+            }
+        }
+        names
+    }
+
     /// The disguises that networks learned from, each once with each data set.
     pub(crate) fn disguises(&self) -> Vec<(&str, Disguise)> {
         let mut found: Vec<(&str, Disguise)> = Vec::new();

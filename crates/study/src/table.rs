@@ -6,11 +6,11 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     /// What its file is called, after the study.
-    pub id: &'static str,
+    pub id: String,
     /// What it shows.
     pub title: String,
     /// Heads of the columns.
-    pub columns: Vec<&'static str>,
+    pub columns: Vec<String>,
     /// Rows with a value for each column.
     pub rows: Vec<Vec<Value>>,
     /// What a reader must know.
@@ -71,11 +71,11 @@ impl Value {
 }
 
 impl Table {
-    pub(crate) fn new(id: &'static str, title: impl Into<String>, columns: &[&'static str]) -> Self {
+    pub(crate) fn new(id: &str, title: impl Into<String>, columns: &[&str]) -> Self {
         Self {
-            id,
+            id: id.into(),
             title: title.into(),
-            columns: columns.to_vec(),
+            columns: columns.iter().map(ToString::to_string).collect(),
             rows: Vec::new(),
             notes: Vec::new(),
         }
@@ -103,10 +103,10 @@ impl Table {
 
     /// The same with these of its columns alone.
     pub fn only(&self, columns: &[&str]) -> Self {
-        let kept = |place: &usize| columns.contains(&self.columns[*place]);
+        let kept = |place: &usize| columns.contains(&self.columns[*place].as_str());
         let places: Vec<usize> = (0..self.columns.len()).filter(kept).collect();
         Self {
-            columns: places.iter().map(|place| self.columns[*place]).collect(),
+            columns: places.iter().map(|place| self.columns[*place].clone()).collect(),
             rows: self
                 .rows
                 .iter()
@@ -120,7 +120,7 @@ impl Table {
     pub fn markdown(&self) -> String {
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
         let mut text = format!("## {}\n\n", self.title);
-        text += &line(self.columns.iter().map(ToString::to_string).collect());
+        text += &line(self.columns.iter().map(|column| escaped(column)).collect());
         let numbers = |column: usize| self.rows.iter().any(|row| row[column].is_number());
         let rule = |column| {
             if numbers(column) {

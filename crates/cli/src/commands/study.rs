@@ -237,7 +237,8 @@ fn shown(one: &visard_study::Table) -> String {
         .iter()
         .map(|row| row.iter().map(Value::shown).collect())
         .collect();
-    table(&one.columns, &rows)
+    let columns: Vec<&str> = one.columns.iter().map(String::as_str).collect();
+    table(&columns, &rows)
 }
 
 fn pairs<A: serde::Serialize>(all: &[(A, String)], first: &str, second: &str) -> serde_json::Value {

@@ -1,6 +1,6 @@
 //! A small convolutional network.
 
-use super::{NetworkInfo, boxed, drop_units};
+use super::{Meets, NetworkInfo, boxed, drop_units};
 use crate::{Architecture, Network, OptimizerKind, Result, Rng};
 use burn::module::Module;
 use burn::nn::{
@@ -22,6 +22,7 @@ pub(super) static INFO: NetworkInfo = NetworkInfo {
     paper: "LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, Proc. IEEE 1998",
     summary: "three 3x3 convolutions with batch normalisation, ReLU and pooling, and one linear layer",
     suits: "plain images; disguised ones behind the front of their scheme",
+    meets: Meets::Pixels,
     params: &[
         ParamSpec {
             name: "width1",

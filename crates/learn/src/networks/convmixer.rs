@@ -1,6 +1,6 @@
 //! A network that mixes patches by convolutions alone.
 
-use super::{NetworkInfo, boxed, resnet::average};
+use super::{Meets, NetworkInfo, boxed, resnet::average};
 use crate::{Architecture, Error, Network, OptimizerKind, Result, Rng};
 use burn::module::Module;
 use burn::nn::{
@@ -22,6 +22,7 @@ pub(super) static INFO: NetworkInfo = NetworkInfo {
               channels",
     suits: "block-wise schemes (aes, rmt, tanaka, shf, negpos, ffx) with patch at the scheme's block; plain \
             images",
+    meets: Meets::Patches,
     params: &[
         ParamSpec {
             name: "patch",

@@ -1,7 +1,7 @@
 //! A densely connected network for small images.
 
 use super::{
-    NetworkInfo, boxed,
+    Meets, NetworkInfo, boxed,
     resnet::{average, convolution},
 };
 use crate::{Architecture, Error, Network, OptimizerKind, Result, Rng};
@@ -21,6 +21,7 @@ pub(super) static INFO: NetworkInfo = NetworkInfo {
     summary: "three blocks in which each convolution sees the features of all before it; few weights, much \
               work",
     suits: "plain images and pixel-wise schemes",
+    meets: Meets::Pixels,
     params: &[
         ParamSpec {
             name: "growth",

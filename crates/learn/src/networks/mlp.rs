@@ -1,6 +1,6 @@
 //! A multi-layer perceptron: every pixel meets every unit, so the places of pixels do not matter.
 
-use super::{NetworkInfo, boxed, drop_units};
+use super::{Meets, NetworkInfo, boxed, drop_units};
 use crate::{Architecture, Network, OptimizerKind, Result, Rng};
 use burn::module::Module;
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
@@ -16,6 +16,7 @@ pub(super) static INFO: NetworkInfo = NetworkInfo {
     paper: "Rumelhart, Hinton, Williams: Learning representations by back-propagating errors, Nature 1986",
     summary: "two hidden layers with ReLU; blind to where pixels are, quick to train",
     suits: "every scheme whose dataset key is fixed, rmt above all; plain images up to a point",
+    meets: Meets::Everything,
     params: &[
         ParamSpec {
             name: "hidden1",

@@ -15,6 +15,17 @@ mod resnet;
 mod vgg;
 mod vit;
 
+/// How the first layer of a network meets an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meets {
+    /// With small filters: it wants the front that a disguise asks for.
+    Pixels,
+    /// Patch by patch: its parameter `patch` follows the blocks of a disguise.
+    Patches,
+    /// All at once: it does not mind where pixels are.
+    Everything,
+}
+
 /// The registry entry of a network: everything that help and tables show.
 #[derive(Debug)]
 pub struct NetworkInfo {
@@ -28,6 +39,8 @@ pub struct NetworkInfo {
     pub summary: &'static str,
     /// Which schemes it suits, and how to set it for them.
     pub suits: &'static str,
+    /// How its first layer meets an image.
+    pub meets: Meets,
     /// Parameters of the architecture.
     pub params: &'static [ParamSpec],
     /// Default number of epochs.

@@ -1,6 +1,6 @@
 //! Residual networks whose tensors carry the names of torchvision's.
 
-use super::{Build, NetworkInfo, boxed, drop_units};
+use super::{Build, Meets, NetworkInfo, boxed, drop_units};
 use crate::{Architecture, Network, OptimizerKind, Result, Rng};
 use burn::module::Module;
 use burn::nn::{
@@ -40,6 +40,7 @@ const fn info(name: &'static str, title: &'static str, summary: &'static str, bu
         summary,
         suits: "plain images and pixel-wise schemes with stem=cifar, large images with stem=imagenet; small \
                 widths on slow machines",
+        meets: Meets::Pixels,
         params: PARAMS,
         epochs: 10,
         batch: 128,

@@ -1,6 +1,6 @@
 //! A plain deep convolutional network for small images.
 
-use super::{NetworkInfo, boxed, drop_units, resnet::convolution};
+use super::{Meets, NetworkInfo, boxed, drop_units, resnet::convolution};
 use crate::{Architecture, Network, OptimizerKind, Result, Rng};
 use burn::module::Module;
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig, conv::Conv2d, pool::MaxPool2dConfig};
@@ -19,6 +19,7 @@ pub(super) static INFO: NetworkInfo = NetworkInfo {
     summary: "thirteen 3x3 convolutions with batch normalisation in five stages, a hidden and a last linear \
               layer",
     suits: "plain images and pixel-wise schemes; small widths on slow machines",
+    meets: Meets::Pixels,
     params: &[
         ParamSpec {
             name: "width",

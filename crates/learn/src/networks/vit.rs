@@ -1,6 +1,6 @@
 //! A small vision transformer.
 
-use super::{NetworkInfo, boxed, convmixer::grid, drop_units};
+use super::{Meets, NetworkInfo, boxed, convmixer::grid, drop_units};
 use crate::{Architecture, Error, Network, OptimizerKind, Result, Rng};
 use burn::module::{Module, Param};
 use burn::nn::{Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};
@@ -24,6 +24,7 @@ pub(super) static INFO: NetworkInfo = NetworkInfo {
               answers",
     suits: "block-wise schemes (aes, rmt, tanaka, ele, shf, negpos, ffx) with patch at the scheme's block; \
             plain images where there are many",
+    meets: Meets::Patches,
     params: &[
         ParamSpec {
             name: "patch",

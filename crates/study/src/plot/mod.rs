@@ -10,6 +10,9 @@ use std::fmt::Display;
 const SIZE: (u32, u32) = (720, 420);
 const FONT: (&str, u32) = ("sans-serif", 13);
 
+/// Height of a line of a legend.
+const LINE: f64 = 18.0;
+
 /// Colours that differ for all eyes (Okabe, Ito: Color universal design, 2008), the darkest first.
 const COLOURS: [RGBColor; 6] = [
     RGBColor(0, 0, 0),
@@ -68,7 +71,7 @@ pub(crate) fn lines(id: String, title: String, across: &str, series: &[Series]) 
             .y_label_area_size(56)
             .build_cartesian_2d(
                 Places::new((first - margin, last + margin), places),
-                accuracies(points()),
+                accuracies(points(), series.len() + 1),
             )
             .map_err(fail)?;
         mesh(&mut chart, across)?;
@@ -137,7 +140,7 @@ pub(crate) fn scatter(
             .y_label_area_size(56)
             .build_cartesian_2d(
                 Places::new((-0.03, 1.03), (0..=5).map(|i| f64::from(i) / 5.0).collect()),
-                accuracies(points.iter().map(|(_, point)| point)),
+                accuracies(points.iter().map(|(_, point)| point), 0),
             )
             .map_err(fail)?;
         mesh(&mut chart, across)?;
@@ -164,8 +167,10 @@ pub(crate) fn scatter(
     })
 }
 
-/// The range of accuracies, with some air.
-fn accuracies<'a>(points: impl Iterator<Item = &'a Measured>) -> std::ops::Range<f64> {
+/// The range of accuracies, with some air, and room below for a legend of so many lines.
+fn accuracies<'a>(points: impl Iterator<Item = &'a Measured>, legend: usize) -> std::ops::Range<f64> {
     let low = points.map(|point| point.interval.0).fold(1.0, f64::min);
-    (low - 0.03).max(0.0)..1.0
+    let low = (low - 0.03).max(0.0);
+    let share = (legend as f64 * LINE / f64::from(SIZE.1)).min(0.5);
+    low - share * (1.0 - low) / (1.0 - share)..1.0
 }

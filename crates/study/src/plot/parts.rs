@@ -54,7 +54,10 @@ pub(super) fn mesh(chart: &mut Chart<'_, '_>, across: &str) -> Result<()> {
         .x_desc(across)
         .y_desc("accuracy")
         .x_label_formatter(&|x| format!("{}", (x * 100.0).round() / 100.0))
-        .y_label_formatter(&|y| format!("{:.0} %", 100.0 * y))
+        .y_label_formatter(&|y| match *y < -1e-9 {
+            true => String::new(),
+            false => format!("{:.0} %", 100.0 * y),
+        })
         .label_style(FONT)
         .draw()
         .map_err(fail)

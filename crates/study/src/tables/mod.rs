@@ -3,20 +3,21 @@
 mod claims;
 mod leakage;
 
-use crate::{Lesson, PLAIN, Results, Table, table::Value};
+use crate::{Lesson, PLAIN, Results, Table, Trained, table::Value};
 use visard_learn::TrainConfig;
+
+/// Most classes whose recalls are shown.
+const CLASSES: usize = 20;
 
 impl Results {
     /// All tables that have rows.
     pub fn tables(&self) -> Vec<Table> {
-        let all = [
-            self.accuracies(),
-            self.recalls(),
-            self.leakage_table(),
-            self.claims_table(),
-            self.failures(),
-        ];
-        all.into_iter()
+        let recalls = self.datasets().into_iter().map(|dataset| self.recalls(dataset));
+        let others = [self.leakage_table(), self.claims_table(), self.failures()];
+        [self.accuracies()]
+            .into_iter()
+            .chain(recalls)
+            .chain(others)
             .filter(|table| !table.rows.is_empty())
             .map(Table::without_empty_columns)
             .collect()
@@ -36,7 +37,7 @@ impl Results {
             "to",
             "seeds",
             "spread",
-            "less than plain",
+            "below plain, points",
             "claimed",
             "training, s",
             "images/s",
@@ -56,7 +57,7 @@ impl Results {
              stands its share of the time of one epoch.",
         );
         if table.rows.iter().any(|row| row[11] != Value::None) {
-            let note = "`less than plain` compares with plain images, the same network and the same settings but for \
+            let note = "`below plain` compares with plain images, the same network and the same settings but for \
                         the front.";
             table.notes.push(note.into());
         }
@@ -86,7 +87,7 @@ impl Results {
                 .spread()
                 .map_or(Value::None, |spread| Value::Share(spread, 2)),
             self.loss(lesson)
-                .map_or(Value::None, |loss| Value::Share(loss, 2)),
+                .map_or(Value::None, |loss| Value::Number(100.0 * loss, 2)),
             Value::text(self.claimed(lesson)),
             Value::Number(lesson.seconds(), 1),
             Value::Number(lesson.images_per_s(), 0),
@@ -130,43 +131,29 @@ impl Results {
         told.join("; ")
     }
 
-    /// Recall of each class, for lessons whose classes are named alike.
-    fn recalls(&self) -> Table {
-        let columns = [
-            "data set",
-            "images",
-            "network",
-            "front",
-            "class",
-            "test images",
-            "recall",
-        ];
-        let mut table = Table::new("recall", "Recall of each class", &columns);
-        for lesson in &self.lessons {
-            let Some(run) = lesson.runs.first() else {
-                continue;
-            };
-            for (class, name) in run.images.classes.iter().enumerate() {
-                let shares = || {
-                    lesson
-                        .runs
-                        .iter()
-                        .filter_map(|run| run.recall.get(class).copied().flatten())
-                };
-                let recall = match shares().count() {
-                    0 => Value::None,
-                    count => Value::Share(shares().sum::<f64>() / count as f64, 1),
-                };
-                table.rows.push(vec![
-                    Value::text(lesson.dataset()),
-                    Value::text(lesson.cell.scheme.to_string()),
-                    Value::text(lesson.network()),
-                    Value::text(lesson.front()),
-                    Value::text(name.clone()),
-                    Value::Count(run.confusion[class].iter().sum()),
-                    recall,
-                ]);
-            }
+    /// Recall of each class, where there are not too many of them to be read.
+    fn recalls(&self, dataset: &str) -> Table {
+        let lessons = || self.lessons.iter().filter(|lesson| lesson.dataset() == dataset);
+        let classes = lessons().find_map(|lesson| lesson.runs.first().map(|run| &run.images.classes));
+        let classes: Vec<&str> = classes.into_iter().flatten().map(String::as_str).collect();
+        let columns = [&["images", "network", "front"][..], &classes].concat();
+        let mut table = Table::new(
+            &format!("recall-{dataset}"),
+            format!("Recall of each class, {dataset}"),
+            &columns,
+        );
+        let shown = lessons().filter(|lesson| {
+            let alike = |run: &Trained| run.images.classes == classes;
+            classes.len() <= CLASSES && lesson.runs.iter().all(alike)
+        });
+        for lesson in shown {
+            let mut row = vec![
+                Value::text(lesson.cell.scheme.to_string()),
+                Value::text(lesson.network()),
+                Value::text(lesson.front()),
+            ];
+            row.extend((0..classes.len()).map(|class| recall(lesson, class)));
+            table.rows.push(row);
         }
         table.note(
             "Recall is the share of a class's test images that are named rightly, the mean over the seeds.",
@@ -182,5 +169,19 @@ impl Results {
             .map(|(cell, why)| vec![Value::text(cell.clone()), Value::text(why.clone())])
             .collect();
         table
+    }
+}
+
+/// Mean recall of a class over the seeds.
+fn recall(lesson: &Lesson, class: usize) -> Value {
+    let shares = || {
+        lesson
+            .runs
+            .iter()
+            .filter_map(|run| run.recall.get(class).copied().flatten())
+    };
+    match shares().count() {
+        0 => Value::None,
+        count => Value::Share(shares().sum::<f64>() / count as f64, 1),
     }
 }
