@@ -2,7 +2,7 @@
 
 mod audits;
 mod bench;
-mod browser;
+mod debian;
 mod document;
 mod jpeg;
 mod learning;
@@ -19,9 +19,10 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  test [--browser]
+  test [--browser] [--pytorch]
           format, lints, all tests, documentation; what CI runs. With --browser also the report in Debian's
-          chromium, which is installed where it is missing (needs root and apt-get)
+          chromium, with --pytorch also stock PyTorch on disguised data; both are installed where they are
+          missing (needs root and apt-get)
   soft    the core's tests once more on the portable AES, without AES instructions
   bench   throughput of the schemes beside the machine's limits: prints the table, writes the
           records to docs/records/schemes.json and renders them into docs/performance.md
@@ -45,7 +46,10 @@ usage: cargo xtask COMMAND
 
 fn main() -> anyhow::Result<()> {
     match env::args().nth(1).as_deref() {
-        Some("test") => test(env::args().any(|argument| argument == "--browser")),
+        Some("test") => {
+            let asked = |option: &str| env::args().any(|argument| argument == option);
+            test(asked("--browser"), asked("--pytorch"))
+        }
         Some("soft") => soft(),
         Some("bench") => bench::measure(Path::new(ROOT)),
         Some("schemes") => schemes::write(Path::new(ROOT)),
@@ -84,9 +88,12 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-fn test(browser: bool) -> anyhow::Result<()> {
+fn test(browser: bool, pytorch: bool) -> anyhow::Result<()> {
     if browser {
-        browser::install()?;
+        debian::browser()?;
+    }
+    if pytorch {
+        debian::pytorch()?;
     }
     run("format", &["fmt", "--all", "--check"], &[])?;
     run(
@@ -99,6 +106,9 @@ fn test(browser: bool) -> anyhow::Result<()> {
         let ignored = ["test", "--workspace", "--test", "browser", "--", "--ignored"];
         run("the report in a browser", &ignored, &[])?;
     }
+    if pytorch {
+        stock_pytorch()?;
+    }
     soft()?;
     let strict = [("RUSTDOCFLAGS", "-D warnings".to_string())];
     run(
@@ -107,6 +117,25 @@ fn test(browser: bool) -> anyhow::Result<()> {
         &strict,
     )?;
     println!("xtask: everything passed");
+    Ok(())
+}
+
+/// Stock PyTorch on what the program that the tests have built disguises.
+fn stock_pytorch() -> anyhow::Result<()> {
+    println!("xtask: stock PyTorch: examples/pytorch/test.py");
+    let target = env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
+    let status = Command::new("python3")
+        .args([
+            "examples/pytorch/test.py",
+            "--visard",
+            &format!("{target}/debug/visard"),
+        ])
+        .current_dir(ROOT)
+        .status()
+        .context("python3")?;
+    if !status.success() {
+        bail!("stock PyTorch failed: python3 examples/pytorch/test.py");
+    }
     Ok(())
 }
 

@@ -187,6 +187,11 @@ impl Plain {
 
 /// A plain data set.
 pub(crate) fn open(path: &Path) -> Result<Opened> {
+    if !path.exists() {
+        let problem =
+            "there is no such data set: --sets names the folder of the data sets, `path` the place in it";
+        return Err(Error::input(path, problem));
+    }
     let data = Opened::open(path, Reading::default())?;
     match data.manifest {
         Some(_) => Err(Error::input(

@@ -25,14 +25,15 @@ fn lists_multiply_and_equal_cells_are_run_once() {
 #[test]
 fn names_of_cells_are_stable_and_say_what_differs_from_the_defaults() {
     let names = |text: &str| -> Vec<String> { study(text).cells.iter().map(|cell| cell.slug()).collect() };
-    let text =
-        format!("{HEAD}[[scheme]]\nname = \"rmt\"\nset.block = [4, 2]\nset.noise = 25\n{MLP}epochs = 3\n");
+    let text = format!(
+        "{HEAD}[[scheme]]\nname = \"rmt\"\nset.block = [4, 2]\nset.noise = 25\n[[network]]\nname = \"cnn\"\nepochs = 3\n"
+    );
     let [a, b] = &names(&text)[..] else {
         panic!("two cells")
     };
-    assert!(a.starts_with("tiny.rmt-noise=25.mlp+block.s0-"), "{a}");
+    assert!(a.starts_with("tiny.rmt-noise=25.cnn+block.s0-"), "{a}");
     assert!(
-        b.starts_with("tiny.rmt-block=2-noise=25.mlp+block-block=2.s0-"),
+        b.starts_with("tiny.rmt-block=2-noise=25.cnn+block-block=2.s0-"),
         "{b}"
     );
     // Defaults that are written out change nothing, other settings do.

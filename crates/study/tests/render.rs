@@ -23,14 +23,14 @@ set.noise = [0, 25]
 [[scheme]]
 name = "aes"
 [[network]]
-name = "mlp"
+name = "cnn"
 "#;
 
 const CLAIMS: &str = r#"{"schema": 1, "claims": [
     {"paper": "A | B", "source": "its table", "scheme": "rmt", "params": {"block": "4", "noise": "0"},
-     "dataset": "fashion-mnist", "network": "mlp", "front": "block", "metric": "accuracy", "value": 0.9,
+     "dataset": "fashion-mnist", "network": "cnn", "front": "block", "metric": "accuracy", "value": 0.9,
      "verified": true},
-    {"paper": "C", "source": "its abstract", "scheme": "aes", "dataset": "fashion-mnist", "network": "mlp",
+    {"paper": "C", "source": "its abstract", "scheme": "aes", "dataset": "fashion-mnist", "network": "cnn",
      "metric": "accuracy", "value": null, "verified": false, "note": "no table"},
     {"paper": "D", "source": "a talk", "scheme": "tanaka", "dataset": "cifar-10", "network": "resnet",
      "metric": "accuracy", "value": 0.5, "verified": true}
@@ -140,14 +140,14 @@ fn tables_gather_seeds_and_set_claims_beside_them() {
             .to_string()
     };
     // Seeds 0 and 1: 55 and 54 of 100; plain has the one seed that has its record.
-    let rmt = row("accuracy", "| rmt | mlp | block |");
+    let rmt = row("accuracy", "| rmt | cnn | block |");
     assert!(
         rmt.contains("| 54.50 % | 44.50 % | 64.50 % | 2 | 1.00 % |"),
         "{rmt}"
     );
     assert!(rmt.contains("90.00 % (A \\| B)"), "{rmt}");
-    assert!(row("accuracy", "| plain | mlp |").contains("| 74.00 % |"));
-    assert!(row("accuracy", "| aes | mlp | block |").contains("no figure (not verified) (C)"));
+    assert!(row("accuracy", "| plain | cnn |").contains("| 74.00 % |"));
+    assert!(row("accuracy", "| aes | cnn | block |").contains("no figure (not verified) (C)"));
     assert!(row("recall-fashion-mnist", "| images |").contains("| dark &lt;b> | bright |"));
     assert!(row("failed", "aes").contains("\\| no"));
     let claims = &tables["claims"];
@@ -170,7 +170,7 @@ fn plots_show_sweeps_and_trade_offs_where_there_are_points() {
     assert!(
         plots[0]
             .told
-            .contains("rmt noise=25, mlp with block: 64.5 % at 2, 54.5 % at 4"),
+            .contains("rmt noise=25, cnn with block: 64.5 % at 2, 54.5 % at 4"),
         "{}",
         plots[0].told
     );

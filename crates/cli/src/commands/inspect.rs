@@ -134,6 +134,9 @@ fn inspect_model(path: &Path, talk: &Talk) -> anyhow::Result<()> {
         info.classes.len(),
         info.history.len()
     );
+    if let Some(front) = &info.front {
+        text += &format!("behind the front {} ({})\n", front.name, front.params);
+    }
     match info.disguise.get("fingerprint").and_then(|f| f.as_str()) {
         Some(fingerprint) => text += &format!("trained on images disguised with the key {fingerprint}\n"),
         None => text += "trained on plain images\n",

@@ -89,11 +89,12 @@ impl Args {
         }
         let main = results.tables().into_iter().next();
         let text = format!(
-            "{}{} cells run, {} had their records, {} could not be done; see {}",
+            "{}{} cells run, {} had their records, {} could not be done, {} records are damaged; see {}",
             main.map_or(String::new(), |main| shown(&main) + "\n"),
             summary.run,
             summary.there,
             summary.failed.len(),
+            summary.damaged.len(),
             files
                 .iter()
                 .find(|file| file.extension().is_some_and(|e| e == "html"))

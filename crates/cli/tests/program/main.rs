@@ -7,6 +7,7 @@ mod copies;
 mod crash;
 mod images;
 mod jpeg;
+mod learning;
 mod schemes;
 mod story;
 mod support;
