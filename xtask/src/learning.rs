@@ -5,12 +5,14 @@ use serde_json::{Value, json};
 use std::{fs, path::Path};
 
 /// The studies, in the order in which they are run.
-const STUDIES: [&str; 6] = [
+const STUDIES: &[&str] = &[
     "fashion-mnist",
     "variants",
+    "fronts",
     "mnist-5k",
     "fashion-m",
     "rmt",
+    "rmt-cnn",
     "resnet18",
 ];
 

@@ -9,7 +9,13 @@
 //! has the ratio of each to the first.
 
 use serde_json::json;
-use std::{env, error::Error, ops::ControlFlow, path::PathBuf, time::Instant};
+use std::{
+    env,
+    error::Error,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 use visard_data::{Opened, Reading};
 use visard_learn::{DeviceKind, Examples, Progress, Run, TrainConfig, train};
 
@@ -53,7 +59,7 @@ fn options() -> Result<Options> {
     Ok(o)
 }
 
-fn load(path: &PathBuf) -> Result<Examples> {
+fn load(path: &Path) -> Result<Examples> {
     let mut data = Opened::open(path, Reading::default())?;
     let split = data.training_split();
     let loaded = data.load(path, split, 10_000)?;
@@ -102,7 +108,7 @@ fn main() -> Result<()> {
     let none = Default::default();
     let mut config = TrainConfig::new(&o.network, &none)?.with_front(&o.front, &none)?;
     config.epochs = 1000;
-    let sets: Vec<Examples> = o.data.iter().map(load).collect::<Result<_>>()?;
+    let sets: Vec<Examples> = o.data.iter().map(|path| load(path)).collect::<Result<_>>()?;
     let classes: Vec<String> = (0..10).map(|class| class.to_string()).collect();
     let mut rates = vec![Vec::new(); sets.len()];
     for _ in 0..o.repeats {

@@ -51,7 +51,7 @@ fn smallest(info: &AttackInfo, budget: fn() -> Budget) -> (Outcome, Duration) {
 fn without_memory_attacks_say_so_or_need_none() {
     for info in attacks::ALL {
         let (outcome, taken) = smallest(info, || Budget::new(None, 1 << 12));
-        assert!(taken < Duration::from_secs(5), "{} took {taken:?}", info.name);
+        assert!(taken < Duration::from_secs(60), "{} took {taken:?}", info.name);
         match &outcome.verdict {
             Verdict::Complete => assert!(!NEED_MEMORY.contains(&info.name), "{} is complete", info.name),
             Verdict::Inconclusive(why) => assert!(why.len() > 10, "{}: {why:?}", info.name),
@@ -63,7 +63,7 @@ fn without_memory_attacks_say_so_or_need_none() {
 fn without_time_attacks_end_at_once() {
     for info in attacks::ALL {
         let (outcome, taken) = smallest(info, || Budget::new(Some(Duration::ZERO), 8 << 30));
-        assert!(taken < Duration::from_secs(5), "{} took {taken:?}", info.name);
+        assert!(taken < Duration::from_secs(60), "{} took {taken:?}", info.name);
         if let Verdict::Inconclusive(why) = &outcome.verdict {
             assert!(why.len() > 10, "{}: {why:?}", info.name);
         }
