@@ -12,7 +12,6 @@ const STUDIES: &[&str] = &[
     "mnist-5k",
     "fashion-m",
     "rmt",
-    "rmt-cnn",
     "resnet18",
 ];
 

@@ -38,7 +38,7 @@ usage: cargo xtask COMMAND
           learning --render makes tables and plots again
   training SETS [PYTHON]
           training images/s of visard, plain beside disguised images, and of PyTorch where PYTHON has it, into
-          docs/records/training.json and docs/performance.md
+          docs/records/training.json and docs/performance.md; training --render renders the table again
   jpeg [FOLDER]
           rate and distortion of the photographs in FOLDER (the bundled ones) stored as JPEG, plain and
           disguised, as a table, into docs/records/jpeg.json and
@@ -74,6 +74,7 @@ fn main() -> anyhow::Result<()> {
             None => bail!("name the folder of the image sets"),
         },
         Some("training") => match env::args().nth(2).as_deref() {
+            Some("--render") => training::TABLE.place(Path::new(ROOT)),
             Some(sets) => {
                 let sets = Path::new(sets).canonicalize().with_context(|| sets.to_string())?;
                 training::measure(Path::new(ROOT), &sets, env::args().nth(3).as_deref())

@@ -49,13 +49,13 @@ fn records(root: &Path, sets: &Path, python: Option<&str>, folder: &Path) -> any
         let speed = root.join("target/release/examples/speed");
         let mut command = Command::new(speed);
         command
-            .args(["--seconds", "12", network])
+            .args(["--seconds", "5", network])
             .args([&plain, &disguised]);
         records.extend(lines(&mut command)?);
     }
     if let Some(python) = python {
         let script = root.join("scripts/torch-bench.py");
-        records.extend(lines(Command::new(python).arg(script).args(["--seconds", "12"]))?);
+        records.extend(lines(Command::new(python).arg(script).args(["--seconds", "5"]))?);
     }
     Ok(records)
 }

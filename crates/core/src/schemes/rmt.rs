@@ -37,7 +37,8 @@ pub(super) static INFO: SchemeInfo = SchemeInfo {
             effect: "puts a floor of about 31 dB under what comes back",
         },
     ],
-    networks: "cnn with --front block, or mlp; both come close to plain training",
+    networks: "mlp, or resnet18 with --front block; cnn with --front block does on images as plain as \
+               Fashion-MNIST (86.6 % against 89.9 % plain), not on colourful scenes (docs/learning)",
     front: "block",
     params: &[
         ParamSpec {
