@@ -66,7 +66,7 @@ fn study(name: &str, how: &[&str]) -> anyhow::Result<()> {
 /// Gives the audit the accuracies of networks on images of each scheme.
 fn accuracies(root: &Path) -> anyhow::Result<()> {
     let mut all = Vec::new();
-    for study in ["fashion-mnist", "variants"] {
+    for study in ["fashion-mnist", "variants", "rmt"] {
         let folder = root.join(FOLDER).join(study);
         let Ok(entries) = fs::read_dir(&folder) else {
             continue;
@@ -113,7 +113,11 @@ fn accuracy(record: &Value, study: &str) -> Option<Value> {
     };
     let images = &outcome["images"];
     let params = definition["scheme"]["params"].as_object()?;
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
+    // As parameters are written on the command line.
+    let text = |value: &Value| match value.as_str() {
+        Some(text) => text.to_string(),
+        None => value.to_string().trim_end_matches(".0").to_string(),
+    };
     let params: serde_json::Map<String, Value> = params
         .iter()
         .map(|(name, value)| (name.clone(), json!(text(value))))

@@ -139,9 +139,19 @@ mod tests {
     fn the_records_are_readable_and_known_costs_are_told() {
         assert!(serde_json::from_str::<Vec<Accuracy>>(ACCURACY).is_ok_and(|all| !all.is_empty()));
         assert!(serde_json::from_str::<Vec<Verdicts>>(VERDICTS).is_ok());
-        let params = [("block", "4"), ("noise", "25"), ("shuffle", "true")];
-        let params = params.map(|(name, value)| (name.to_string(), value.to_string()));
-        assert!(cost("rmt", &params.into()).contains("88.7 %"));
+        for (scheme, set) in [("rmt", "noise"), ("aes", "per_position"), ("tanaka", "")] {
+            let info = schemes::find(scheme).unwrap();
+            let value = if set == "noise" { "25" } else { "false" };
+            let given = [(set.to_string(), value.to_string())]
+                .into_iter()
+                .filter(|(name, _)| !name.is_empty());
+            let params = visard_core::params::Params::resolve(info.params, &given.collect()).unwrap();
+            let cost = cost(scheme, &params.texts());
+            assert!(
+                cost.contains("% test accuracy on fashion-mnist"),
+                "{scheme}: {cost}"
+            );
+        }
         assert!(cost("rmt", &BTreeMap::new()).contains("not measured"));
     }
 }
