@@ -2,6 +2,7 @@
 
 use crate::{
     failure::{SKIPPED, Usage},
+    options::DeviceArg,
     talk::{STOP, Talk, table},
 };
 use indicatif::ProgressBar;
@@ -10,7 +11,6 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use visard_learn::DeviceKind;
 use visard_study::{CellRecord, Error, Event, Options, Outcome, State, Study, Summary, Value};
 
 /// Measure every combination of data sets, schemes, networks and attacks that a file names
@@ -51,17 +51,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     audits: Option<PathBuf>,
     /// Where networks compute
-    #[arg(long, value_enum, default_value_t = Device::Cpu)]
-    device: Device,
-}
-
-/// `--device`.
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Device {
-    /// All cores
-    Cpu,
-    /// The first GPU, by way of Vulkan
-    Gpu,
+    #[arg(long, value_enum, default_value_t = DeviceArg::Cpu)]
+    device: DeviceArg,
 }
 
 impl Args {
@@ -156,10 +147,7 @@ impl Args {
             output: &self.output,
             only: self.only.as_deref(),
             retry: self.retry,
-            device: match self.device {
-                Device::Cpu => DeviceKind::Cpu,
-                Device::Gpu => DeviceKind::Gpu,
-            },
+            device: self.device.into(),
             stop: &STOP,
             watch: &watch,
         };
