@@ -23,6 +23,9 @@ pub enum Error {
     /// A parameter of the attack, or a scheme's parameter or material, is wrong.
     #[error(transparent)]
     Core(#[from] visard_core::Error),
+    /// A network cannot take these images, or its training did not come to an end.
+    #[error(transparent)]
+    Learning(#[from] visard_learn::Error),
 }
 
 /// Result with this crate's error.

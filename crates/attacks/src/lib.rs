@@ -5,7 +5,10 @@
 //! only [`score`]. An [`AttackInfo`] is a registry entry; running it gives an [`Outcome`] with pictures,
 //! recovered material and figures, or one that says what was reached when the [`Budget`] ran out.
 //!
-//! Adding an attack takes one file in `attacks/` and one line in its `mod.rs`.
+//! Attacks on a trained model hold another kind of exposure and live in [`model`]; their cells, queries plain or
+//! disguised against a model trained on plain or disguised images, are made by what the caller puts into it.
+//!
+//! Adding an attack takes one file in `attacks/`, or in `model/`, and one line in its `mod.rs`.
 
 #![forbid(unsafe_code)]
 
@@ -14,7 +17,9 @@ pub mod attacks;
 mod budget;
 mod error;
 mod exposure;
+pub mod learning;
 pub mod metrics;
+pub mod model;
 mod rng;
 pub mod score;
 mod set;

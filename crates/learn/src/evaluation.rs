@@ -186,6 +186,53 @@ pub(crate) fn logits(
     Ok(all)
 }
 
+/// Logarithms of the softmax outputs, a row for each picture.
+pub(crate) fn log_probabilities(
+    network: &dyn Network,
+    info: &ModelInfo,
+    examples: &Examples,
+    batch: usize,
+) -> Result<Vec<f32>> {
+    let classes = info.classes.len();
+    let logits = logits(network, info, examples, batch, &mut |_, _| {})?;
+    let logits = combine(&logits, classes, examples.encodings);
+    let rows = logits.chunks_exact(classes).flat_map(|row| {
+        let all = log_sum_exp(row);
+        row.iter().map(move |logit| (f64::from(*logit) - all) as f32)
+    });
+    Ok(rows.collect())
+}
+
+/// What the last layer is fed with, or the logits, a row for each image; and how long a row is.
+pub(crate) fn embeddings(
+    network: &dyn Network,
+    info: &ModelInfo,
+    examples: &Examples,
+    batch: usize,
+) -> Result<(usize, Vec<f32>)> {
+    examples.check()?;
+    if examples.shape != info.shape {
+        let problem = format!("the network was trained on images of {}", info.shape);
+        return Err(Error::shape(examples.shape, problem));
+    }
+    let (mut all, mut len) = (Vec::new(), info.classes.len());
+    let places: Vec<usize> = (0..examples.len()).collect();
+    let device = network.device();
+    for places in places.chunks(batch.max(1)) {
+        let images = examples.batch(places, &info.normalisation, None, &device);
+        let rows = network
+            .embedding(images.clone())
+            .unwrap_or_else(|| network.logits(images, None));
+        len = rows.dims()[1];
+        let rows = rows.into_data();
+        let rows = rows
+            .as_slice::<f32>()
+            .map_err(|e| Error::Examples(format!("{e:?}")))?;
+        all.extend_from_slice(rows);
+    }
+    Ok((len, all))
+}
+
 pub(crate) fn predict(
     network: &dyn Network,
     info: &ModelInfo,

@@ -37,7 +37,9 @@
 
 mod checkpoint;
 mod config;
+pub mod custom;
 mod device;
+mod differentiable;
 mod error;
 mod evaluation;
 mod examples;
@@ -55,6 +57,7 @@ mod train;
 
 pub use config::{Augment, ClassWeights, OptimizerKind, Schedule, TrainConfig};
 pub use device::DeviceKind;
+pub use differentiable::Differentiable;
 pub use error::{Error, Result};
 pub use evaluation::{ClassFigures, Evaluation, Prediction, wilson};
 pub use examples::{Examples, Normalisation};

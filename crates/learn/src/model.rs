@@ -1,8 +1,8 @@
 //! A trained network with everything needed to use it, as one file.
 
 use crate::{
-    DeviceKind, Error, Evaluation, Examples, Network, Normalisation, Prediction, Result, TrainConfig,
-    evaluation, file,
+    DeviceKind, Differentiable, Error, Evaluation, Examples, Network, Normalisation, Prediction, Result,
+    TrainConfig, evaluation, file,
     fronts::Choice,
     network::build,
     networks,
@@ -204,6 +204,32 @@ impl Model {
     /// encoding of a picture has its own.
     pub fn logits(&self, examples: &Examples, batch: usize) -> Result<Vec<f32>> {
         evaluation::logits(self.network(), &self.info, examples, batch, &mut |_, _| {})
+    }
+
+    /// Log-probabilities of each class, one row for each picture: where pictures have several encodings, of
+    /// the mean of their softmax outputs.
+    pub fn log_probabilities(&self, examples: &Examples, batch: usize) -> Result<Vec<f32>> {
+        evaluation::log_probabilities(self.network(), &self.info, examples, batch)
+    }
+
+    /// What the last layer is fed with, one row for each image, and how long a row is. Of networks that do
+    /// not part with it, the logits.
+    pub fn embeddings(&self, examples: &Examples, batch: usize) -> Result<(usize, Vec<f32>)> {
+        evaluation::embeddings(self.network(), &self.info, examples, batch)
+    }
+
+    /// The model as something to follow gradients through.
+    ///
+    /// # Errors
+    /// [`Error::Examples`] if the weights do not fit the network, which no model has.
+    pub fn differentiable(&self) -> Result<Differentiable> {
+        let device = self.network.device().autodiff();
+        let info = self.info.clone();
+        let front = info.front.as_ref();
+        let (name, params, classes) = (&info.network, &info.params, info.classes.len());
+        let mut network = build(name, params, front, info.shape, classes, 0, &device)?;
+        network.restore(&self.state()).map_err(Error::Examples)?;
+        Ok(Differentiable::new(info, network.frozen(), device))
     }
 
     /// Compares the model's answers with the labels; with soft labels alone, with the class that has

@@ -18,6 +18,12 @@ pub trait Architecture: Module + Send + fmt::Debug + 'static {
     /// Logits (N, classes) of standardised images (N, C, H, W). `noise` is given while training, for
     /// layers that drop units at random.
     fn logits(&self, images: Tensor<4>, noise: Option<&mut Rng>) -> Tensor<2>;
+
+    /// What the last layer, the one that gives logits, is fed with: (N, features). `None` where the
+    /// architecture does not part with it.
+    fn embedding(&self, _images: Tensor<4>) -> Option<Tensor<2>> {
+        None
+    }
 }
 
 /// A network whose architecture was chosen at run time.
@@ -29,6 +35,9 @@ pub trait Network: Send + fmt::Debug {
 
     /// Logits, and what is added to the loss while training.
     fn forward(&self, images: Tensor<4>, noise: Option<&mut Rng>) -> Forward;
+
+    /// See [`Architecture::embedding`].
+    fn embedding(&self, images: Tensor<4>) -> Option<Tensor<2>>;
 
     /// All tensors by name, batch normalisation's running statistics included.
     fn state(&self) -> State;
@@ -44,6 +53,10 @@ pub trait Network: Send + fmt::Debug {
 
     /// A copy for inference: nothing is recorded, dropped or updated.
     fn inference(&self) -> Box<dyn Network>;
+
+    /// A copy whose own tensors stay as they are, running statistics too, while gradients still pass
+    /// through it to what it was given.
+    fn frozen(&self) -> Box<dyn Network>;
 
     /// Where it computes.
     fn device(&self) -> Device;
@@ -133,6 +146,10 @@ impl<A: Architecture> Network for Boxed<A> {
         }
     }
 
+    fn embedding(&self, images: Tensor<4>) -> Option<Tensor<2>> {
+        self.0.embedding(images)
+    }
+
     fn state(&self) -> State {
         state::collect(&self.0)
     }
@@ -153,6 +170,10 @@ impl<A: Architecture> Network for Boxed<A> {
 
     fn inference(&self) -> Box<dyn Network> {
         Box::new(Self(self.0.valid()))
+    }
+
+    fn frozen(&self) -> Box<dyn Network> {
+        Box::new(Self(self.0.clone().freeze()))
     }
 
     fn device(&self) -> Device {

@@ -13,8 +13,11 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Gradients, Tensor, TensorData};
 use std::collections::BTreeMap;
 
-/// AdamW's decay of the mean of gradients and of their squares, and what keeps it from dividing by 0.
-const BETAS: (f32, f32) = (0.9, 0.999);
+/// AdamW's customary decay of the mean of gradients.
+pub(crate) const BETA: f32 = 0.9;
+
+/// AdamW's decay of the mean of their squares, and what keeps it from dividing by 0.
+const BETA_SQUARES: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
 
 /// The optimiser with its running means, named like the tensors they belong to.
@@ -26,6 +29,8 @@ pub struct Optimizer {
     momentum: f32,
     weight_decay: f32,
     nesterov: bool,
+    /// AdamW's decay of the mean of gradients.
+    pub(crate) beta: f32,
     /// Learning rate of the next step.
     pub(crate) rate: f32,
     /// Number of the next step, from 1.
@@ -46,6 +51,7 @@ impl Optimizer {
             momentum: config.momentum as f32,
             weight_decay: config.weight_decay as f32,
             nesterov: config.nesterov,
+            beta: BETA,
             rate: config.lr as f32,
             step: 1,
             scale: 1.0,
@@ -80,7 +86,7 @@ impl Optimizer {
     /// What the means of gradients and squares must be divided by while they are young.
     fn youth(&self) -> (f32, f32) {
         let left = |beta: f32| 1.0 - f64::from(beta).powi(self.step as i32) as f32;
-        (left(BETAS.0), left(BETAS.1))
+        (left(self.beta), left(BETA_SQUARES))
     }
 
     fn mean(means: &mut State, name: String, shape: &[usize]) -> Vec<f32> {
@@ -110,8 +116,8 @@ impl Optimizer {
                 let mut squares = Self::mean(&mut self.means, second.clone(), shape);
                 for (((w, g), m), s) in weights.iter_mut().zip(gradient).zip(&mut mean).zip(&mut squares) {
                     let g = scale * g;
-                    *m = BETAS.0 * *m + (1.0 - BETAS.0) * g;
-                    *s = BETAS.1 * *s + (1.0 - BETAS.1) * g * g;
+                    *m = self.beta * *m + (1.0 - self.beta) * g;
+                    *s = BETA_SQUARES * *s + (1.0 - BETA_SQUARES) * g * g;
                     *w -= rate * (decay * *w + *m / young / ((*s / young_squares).sqrt() + EPSILON));
                 }
                 self.keep(second, shape, squares);
@@ -154,8 +160,8 @@ impl Optimizer {
             OptimizerKind::Adamw => {
                 let (young, young_squares) = self.youth();
                 let squares = self.mean_away(&second, shape, &w);
-                let mean = mean * BETAS.0 + g.clone() * (1.0 - BETAS.0);
-                let squares = squares * BETAS.1 + g.clone() * g * (1.0 - BETAS.1);
+                let mean = mean * self.beta + g.clone() * (1.0 - self.beta);
+                let squares = squares * BETA_SQUARES + g.clone() * g * (1.0 - BETA_SQUARES);
                 let spread = (squares.clone() / young_squares).sqrt() + EPSILON;
                 self.away.insert(second, (shape.to_vec(), squares));
                 (mean.clone(), w.clone() * decay + mean / young / spread)
@@ -233,6 +239,7 @@ mod tests {
             momentum: 0.9,
             weight_decay: 0.1,
             nesterov,
+            beta: BETA,
             rate: 0.5,
             step: 1,
             scale: 1.0,

@@ -181,6 +181,10 @@ impl<F: Front> Network for Fronted<F> {
         }
     }
 
+    fn embedding(&self, images: Tensor<4>) -> Option<Tensor<2>> {
+        self.body.embedding(self.front.features(images).images)
+    }
+
     fn state(&self) -> State {
         let own = state::collect(&self.front).into_iter();
         let own = own.map(|(name, values)| (format!("{PREFIX}{name}"), values));
@@ -213,6 +217,13 @@ impl<F: Front> Network for Fronted<F> {
         Box::new(Self {
             front: self.front.valid(),
             body: self.body.inference(),
+        })
+    }
+
+    fn frozen(&self) -> Box<dyn Network> {
+        Box::new(Self {
+            front: self.front.clone().freeze(),
+            body: self.body.frozen(),
         })
     }
 

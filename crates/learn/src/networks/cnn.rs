@@ -124,12 +124,22 @@ fn pool(x: Tensor<4>, window: [usize; 2]) -> Tensor<4> {
     }
 }
 
-impl Architecture for Cnn {
-    fn logits(&self, images: Tensor<4>, noise: Option<&mut Rng>) -> Tensor<2> {
+impl Cnn {
+    fn features(&self, images: Tensor<4>) -> Tensor<2> {
         let x = pool(self.stage1.forward(images), self.pools[0]);
         let x = pool(self.stage2.forward(x), self.pools[1]);
         let x = pool(self.stage3.forward(x), self.pools[2]);
+        x.flatten(1, 3)
+    }
+}
+
+impl Architecture for Cnn {
+    fn logits(&self, images: Tensor<4>, noise: Option<&mut Rng>) -> Tensor<2> {
         self.head
-            .forward(drop_units(x.flatten::<2>(1, 3), self.dropout, noise))
+            .forward(drop_units(self.features(images), self.dropout, noise))
+    }
+
+    fn embedding(&self, images: Tensor<4>) -> Option<Tensor<2>> {
+        Some(self.features(images))
     }
 }

@@ -88,11 +88,20 @@ impl Mlp {
     }
 }
 
-impl Architecture for Mlp {
-    fn logits(&self, images: Tensor<4>, mut noise: Option<&mut Rng>) -> Tensor<2> {
+impl Mlp {
+    fn features(&self, images: Tensor<4>, mut noise: Option<&mut Rng>) -> Tensor<2> {
         let x = self.fc1.forward(images.flatten(1, 3));
         let x = self.hidden(x, &self.bn1, noise.as_deref_mut());
-        let x = self.hidden(self.fc2.forward(x), &self.bn2, noise);
-        self.head.forward(x)
+        self.hidden(self.fc2.forward(x), &self.bn2, noise)
+    }
+}
+
+impl Architecture for Mlp {
+    fn logits(&self, images: Tensor<4>, noise: Option<&mut Rng>) -> Tensor<2> {
+        self.head.forward(self.features(images, noise))
+    }
+
+    fn embedding(&self, images: Tensor<4>) -> Option<Tensor<2>> {
+        Some(self.features(images, None))
     }
 }

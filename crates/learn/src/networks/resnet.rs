@@ -173,8 +173,8 @@ fn build(
     }))
 }
 
-impl Architecture for ResNet {
-    fn logits(&self, images: Tensor<4>, noise: Option<&mut Rng>) -> Tensor<2> {
+impl ResNet {
+    fn features(&self, images: Tensor<4>) -> Tensor<2> {
         let mut x = relu(self.bn1.forward(self.conv1.forward(images)));
         if self.pooled {
             let pool = MaxPool2dConfig::new([3, 3])
@@ -186,7 +186,18 @@ impl Architecture for ResNet {
         for block in stages.into_iter().flatten() {
             x = block.forward(x);
         }
-        self.fc.forward(drop_units(average(x), self.dropout, noise))
+        average(x)
+    }
+}
+
+impl Architecture for ResNet {
+    fn logits(&self, images: Tensor<4>, noise: Option<&mut Rng>) -> Tensor<2> {
+        self.fc
+            .forward(drop_units(self.features(images), self.dropout, noise))
+    }
+
+    fn embedding(&self, images: Tensor<4>) -> Option<Tensor<2>> {
+        Some(self.features(images))
     }
 }
 

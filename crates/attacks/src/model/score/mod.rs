@@ -1,0 +1,1 @@
+//! Judging what attacks on models found, by a truth that they do not have.
