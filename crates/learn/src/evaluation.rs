@@ -394,6 +394,14 @@ mod tests {
         fn inference(&self) -> Box<dyn Network> {
             Box::new(Self)
         }
+
+        fn frozen(&self) -> Box<dyn Network> {
+            Box::new(Self)
+        }
+
+        fn embedding(&self, _: Tensor<4>) -> Option<Tensor<2>> {
+            None
+        }
     }
 
     fn mirrored(logits: &[[f32; 3]], labels: &[u32]) -> (ModelInfo, Examples) {
