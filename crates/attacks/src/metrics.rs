@@ -4,6 +4,7 @@
 //! slice that does not have the shape's length is a mistake of the caller and panics.
 
 mod bytes;
+mod chance;
 mod ssim;
 
 use crate::{Result, Set};
@@ -12,6 +13,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use visard_core::{Material, Shape, Values};
 
 pub use bytes::{CHI_SQUARE_BOUND, chi_square, counts, entropy, npcr, uaci};
+pub use chance::beyond_chance;
 pub use ssim::ssim;
 
 /// The pixels of a set as bytes: floats, in grey levels, are confined to 0..=255 and rounded half up.

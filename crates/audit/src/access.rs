@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use visard_attacks::{AttackInfo, Level, Needs};
 
-/// What an adversary holds; each has what the ones before have too.
+/// What an adversary holds. There are two ladders, of attacks on images and of attacks on a trained model; on each,
+/// an adversary has what the ones before have too ([`Access::includes`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Access {
     /// Level 1: disguised images, the algorithm and its public parameters.
@@ -19,11 +20,30 @@ pub enum Access {
     /// Level 3: can have images of their choice disguised.
     #[serde(rename = "3")]
     Chosen,
+    /// Level M: a trained model with its weights, and images of their own; no key, and nothing of levels 1 to 3.
+    #[serde(rename = "M")]
+    Model,
+    /// Level M with the key that an attack on the images recovered.
+    #[serde(rename = "M+key")]
+    Opened,
 }
 
 impl Access {
-    /// All of them, the weakest first.
-    pub const ALL: [Self; 4] = [Self::Disguised, Self::Public, Self::Pairs, Self::Chosen];
+    /// All of them, those on images first, of each ladder the weakest first.
+    pub const ALL: [Self; 6] = [
+        Self::Disguised,
+        Self::Public,
+        Self::Pairs,
+        Self::Chosen,
+        Self::Model,
+        Self::Opened,
+    ];
+
+    /// Those who attack images.
+    pub const IMAGES: [Self; 4] = [Self::Disguised, Self::Public, Self::Pairs, Self::Chosen];
+
+    /// Those who attack a trained model.
+    pub const MODELS: [Self; 2] = [Self::Model, Self::Opened];
 
     /// What an attack needs at least.
     pub fn of(info: &AttackInfo) -> Self {
@@ -35,13 +55,24 @@ impl Access {
         }
     }
 
-    /// Number of the level, as `--levels` takes it.
-    pub fn number(self) -> u8 {
+    /// The level, as `--levels` takes it.
+    pub fn level(self) -> &'static str {
         match self {
-            Self::Disguised | Self::Public => 1,
-            Self::Pairs => 2,
-            Self::Chosen => 3,
+            Self::Disguised | Self::Public => "1",
+            Self::Pairs => "2",
+            Self::Chosen => "3",
+            Self::Model | Self::Opened => "M",
         }
+    }
+
+    /// Whether a trained model is attacked, and not images.
+    pub fn is_on_model(self) -> bool {
+        Self::MODELS.contains(&self)
+    }
+
+    /// Whether this adversary can do all that `other` can.
+    pub fn includes(self, other: Self) -> bool {
+        self.is_on_model() == other.is_on_model() && other <= self
     }
 
     /// What the adversary has, in words.
@@ -51,6 +82,10 @@ impl Access {
             Self::Public => "the same, and public images of a similar kind",
             Self::Pairs => "the same, and some plain images with their disguises under this key",
             Self::Chosen => "the same, and a way to have chosen images disguised under this key",
+            Self::Model => {
+                "a model trained on disguised images, its weights, and images of their own; no key"
+            }
+            Self::Opened => "the same, and the key that an attack on the images recovered",
         }
     }
 
@@ -60,6 +95,7 @@ impl Access {
             Self::Disguised | Self::Public => "disguised images",
             Self::Pairs => "known pairs",
             Self::Chosen => "chosen images",
+            Self::Model | Self::Opened => "images in question",
         }
     }
 }
@@ -71,6 +107,8 @@ impl fmt::Display for Access {
             Self::Public => "1 with public images",
             Self::Pairs => "2",
             Self::Chosen => "3",
+            Self::Model => "M",
+            Self::Opened => "M with the key",
         })
     }
 }
@@ -115,5 +153,34 @@ impl fmt::Display for Verdict {
             Self::Leaks => "leaks",
             Self::Broken => "broken",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_no_higher_rung_of_the_ladder_of_images() {
+        for access in Access::ALL {
+            assert!(access.includes(access));
+            for other in Access::IMAGES {
+                assert!(!Access::Model.includes(other) && !Access::Opened.includes(other));
+                assert!(!other.includes(Access::Model));
+            }
+        }
+        assert!(Access::Chosen.includes(Access::Pairs) && !Access::Pairs.includes(Access::Chosen));
+        assert!(Access::Opened.includes(Access::Model) && !Access::Model.includes(Access::Opened));
+        assert_eq!(
+            [Access::IMAGES.to_vec(), Access::MODELS.to_vec()].concat(),
+            Access::ALL
+        );
+    }
+
+    #[test]
+    fn records_name_every_adversary() {
+        let names = Access::ALL.map(|access| serde_json::to_string(&access).unwrap());
+        let expected = ["1", "1+public", "2", "3", "M", "M+key"].map(|name| format!("\"{name}\""));
+        assert_eq!(names, expected);
     }
 }

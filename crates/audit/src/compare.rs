@@ -56,8 +56,36 @@ pub fn compare(a: &Audit, b: &Audit) -> Comparison {
         subjects: both.map(describe),
         caveats: caveats(a, b),
         levels: levels.collect(),
-        attacks: attacks.collect(),
+        attacks: attacks.chain(on_models(both)).collect(),
     }
+}
+
+/// Attacks on models, one row for each adversary whose verdict rests on them.
+fn on_models(both: [&Audit; 2]) -> Vec<Row<String>> {
+    let found = both.map(|audit| audit.model.as_ref().map_or(&[][..], |model| &model.attacks[..]));
+    let mut names: Vec<&str> = Vec::new();
+    for attack in found.into_iter().flatten() {
+        if !names.contains(&attack.name.as_str()) {
+            names.push(&attack.name);
+        }
+    }
+    let mut rows = Vec::new();
+    for name in names {
+        for access in Access::MODELS {
+            let verdicts = found.map(|attacks| {
+                let own = attacks.iter().find(|attack| attack.name == name);
+                own.and_then(|attack| attack.verdict(access))
+            });
+            if verdicts.iter().any(Option::is_some) {
+                rows.push(Row {
+                    of: format!("{name} ({access})"),
+                    verdicts,
+                    skills: [None, None],
+                });
+            }
+        }
+    }
+    rows
 }
 
 fn best_skill(attack: &Attacked) -> Option<f64> {
@@ -99,6 +127,13 @@ fn caveats(a: &Audit, b: &Audit) -> Vec<String> {
         a.data.public.to_string(),
         b.data.public.to_string(),
     );
+    let models = |audit: &Audit| {
+        let model = audit.model.as_ref();
+        model.map(|model| format!("{} on {} images", model.network, model.members))
+    };
+    if let (Some(a), Some(b)) = (models(a), models(b)) {
+        differ("the models", a, b);
+    }
     differ("the versions", a.version.clone(), b.version.clone());
     caveats
 }

@@ -32,6 +32,10 @@ pub const THRESHOLDS: Thresholds = Thresholds {
     broken_exact: 0.5,
     leaks_skill: 0.2,
     leaks_deviations: 5.0,
+    leaks_examined: 0.5,
+    broken_classes: 0.5,
+    recognised_contrast: 0.5,
+    leaks_fidelity: 0.9,
 };
 
 /// The originals that pictures are judged by.
@@ -128,6 +132,7 @@ impl Judge {
             ssim: beside(|quality| quality.ssim, wrong_key.ssim),
             edges: beside(|quality| quality.edges, wrong_key.edges),
             identified: self.thumbs.identify(&turned, either),
+            examined: None,
         };
         Ok(Judged { pictures, turned })
     }
@@ -252,40 +257,9 @@ impl Thumbs {
             hits,
             of,
             candidates,
-            deviations: beyond_chance(hits, of, 1.0 / candidates as f64),
+            deviations: metrics::beyond_chance(hits, of, 1.0 / candidates as f64),
         }
     }
-}
-
-/// How many standard deviations of a normal figure are as unlikely as `hits` of `of` or more, each of that chance.
-/// Counted exactly: few hits are far more likely than their distance in deviations of the binomial suggests.
-fn beyond_chance(hits: usize, of: usize, chance: f64) -> f64 {
-    let expected = of as f64 * chance;
-    if chance >= 1.0 || hits as f64 <= expected {
-        return 0.0;
-    }
-    let choose = |k: f64| {
-        let n = of as f64;
-        libm::lgamma(n + 1.0) - libm::lgamma(k + 1.0) - libm::lgamma(n - k + 1.0)
-    };
-    let log = |k: usize| {
-        let k = k as f64;
-        choose(k) + k * chance.ln() + (of as f64 - k) * (1.0 - chance).ln()
-    };
-    // The terms fall from the first on, so that it keeps their sum from vanishing.
-    let first = log(hits);
-    let tail = first + (hits..=of).map(|k| (log(k) - first).exp()).sum::<f64>().ln();
-    let normal = |z: f64| -z * z / 2.0 - ((z + (z * z + 4.0).sqrt()) * 1.253_314_137_315_5).ln();
-    let (mut low, mut high) = (0.0, 100.0);
-    for _ in 0..60 {
-        let middle = (low + high) / 2.0;
-        if normal(middle) > tail {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    low
 }
 
 /// Brightness of an image, shrunk by whole factors to about [`THUMB`] a side.
@@ -328,6 +302,18 @@ pub fn verdict(
         reasons.push(format!(
             "the median picture goes {:.0} % of the way from its null to a copy ({what})",
             100.0 * skill
+        ));
+    }
+    if let Some(examined) = pictures.and_then(|pictures| pictures.examined)
+        && examined.deviations >= thresholds.leaks_deviations
+        && examined
+            .normalised
+            .is_some_and(|share| share >= thresholds.leaks_examined)
+    {
+        reasons.push(format!(
+            "a network that knows only plain images names {:.0} % of the recovered pictures; chance gives {:.0} %",
+            100.0 * examined.accuracy,
+            100.0 * examined.chance
         ));
     }
     let told = evidence
@@ -430,17 +416,6 @@ mod tests {
     }
 
     #[test]
-    fn few_hits_count_for_what_they_are() {
-        // A fair coin: 8 of 8 heads are 1 in 256, 2.66 deviations of a normal figure.
-        assert!((beyond_chance(8, 8, 0.5) - 2.66).abs() < 0.05);
-        // Six where one is expected are no five deviations, though they are five of the binomial's.
-        let six = beyond_chance(6, 64, 1.0 / 64.0);
-        assert!((3.0..3.5).contains(&six), "{six}");
-        assert!(beyond_chance(256, 256, 1.0 / 256.0) > 40.0);
-        assert_eq!(beyond_chance(1, 64, 1.0 / 64.0), 0.0);
-    }
-
-    #[test]
     fn faint_pictures_under_noise_leak() {
         let truth = scenes(64, 1);
         let mut rng = Rng::new(5);
@@ -451,6 +426,34 @@ mod tests {
             .map(|v| (f64::from(*v) * 0.35 + 160.0 * rng.unit()) as u8);
         let found = judged(&truth, Set::bytes(truth.shape(), faint.collect()).unwrap());
         assert_eq!(found.0, Verdict::Leaks, "{}", found.1);
+    }
+
+    #[test]
+    fn pictures_that_a_network_can_name_leak() {
+        let truth = scenes(64, 1);
+        let mut rng = Rng::new(2);
+        let noise = (0..64 * 256).map(|_| rng.below(256) as u8).collect();
+        let guess = Set::bytes(truth.shape(), noise).unwrap();
+        let outcome = Outcome::pictures(guess.clone());
+        let judge = Judge::new(&truth).unwrap();
+        let mut pictures = judge
+            .pictures(&outcome, &guess, Null::default())
+            .unwrap()
+            .pictures;
+        let mut named = |normalised, deviations| {
+            pictures.examined = Some(crate::record::Examined {
+                accuracy: 0.7,
+                plain: 0.9,
+                chance: 0.1,
+                normalised,
+                deviations,
+            });
+            verdict(Some(&pictures), &[], &THRESHOLDS).0
+        };
+        assert_eq!(named(Some(0.6), 7.0), Verdict::Leaks);
+        assert_eq!(named(Some(0.4), 7.0), Verdict::NotBroken);
+        assert_eq!(named(Some(0.6), 3.0), Verdict::NotBroken);
+        assert_eq!(named(None, 7.0), Verdict::NotBroken);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What disguises the owner's images for the audit.
 
-use crate::Result;
-use visard_attacks::{Set, Target};
-use visard_core::{Gallery, Key, Pixels, Salt, SampleId, Samples, Shape};
+use crate::{Error, Result};
+use visard_attacks::{Set, Target, metrics};
+use visard_core::{Dtype, Gallery, Key, Pixels, Salt, SampleId, Samples, Shape};
 
 /// Disguises plain images as the owner would.
 pub trait Oracle: Sync {
@@ -18,6 +18,15 @@ pub trait Oracle: Sync {
     /// # Errors
     /// If the images do not fit.
     fn disguise(&self, plain: &Set, split: &str, first: u64) -> Result<Set>;
+
+    /// Takes the disguise off images, bytes or floats in the units of the disguise, as if they were numbered so;
+    /// none where that cannot be done.
+    ///
+    /// # Errors
+    /// If the images do not have the shape of disguised ones.
+    fn restore(&self, _disguised: &Set, _split: &str, _first: u64) -> Result<Option<Set>> {
+        Ok(None)
+    }
 }
 
 /// An opened key, for images of one shape, in one run.
@@ -64,6 +73,7 @@ impl Oracle for KeyOracle<'_> {
         };
         let samples = Samples {
             gallery: scheme.mixes().then_some(&images as &dyn Gallery),
+            split: number(split),
             ..Samples::new(self.salt, &ids)
         };
         let made = count * scheme.encodings();
@@ -81,6 +91,37 @@ impl Oracle for KeyOracle<'_> {
         disguise.soft_labels(samples, plain.labels(), classes, &mut rows)?;
         Ok(set.with_soft(classes, rows)?)
     }
+
+    fn restore(&self, disguised: &Set, split: &str, first: u64) -> Result<Option<Set>> {
+        let disguise = self.key.disguise(self.shape)?;
+        let (output, count) = (disguise.output(), disguised.len());
+        if output.shape != disguised.shape() {
+            return Err(Error::Subjects(format!(
+                "images of {} are no disguised ones, those are {}",
+                disguised.shape(),
+                output.shape
+            )));
+        }
+        let pixels = match output.dtype {
+            Dtype::U8 => Pixels::U8(metrics::to_bytes(disguised).into_owned()),
+            Dtype::F32 => Pixels::F32(disguised.to_floats()),
+        };
+        let ids = SampleId::numbered(split, first, count);
+        let samples = Samples {
+            split: number(split),
+            ..Samples::new(self.salt, &ids)
+        };
+        let mut plain = vec![0; count * self.shape.len()];
+        match disguise.remove(samples, pixels.view(), &mut plain) {
+            Ok(()) => Ok(Some(Set::bytes(self.shape, plain)?)),
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+/// Number of a split: images that a model is asked with get other partners than those that it was trained on.
+fn number(split: &str) -> u64 {
+    u64::from(split != "train")
 }
 
 /// Images to blend in.

@@ -1,19 +1,14 @@
-//! The record of an audit, versioned, written as JSON and read back with bounds.
+//! The record of an audit, versioned, written as JSON.
 
-use crate::{Access, Error, Result, Verdict};
+use crate::{Access, ModelRecord, Verdict, judge::THRESHOLDS};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fs::File, io::Read, path::Path};
+use std::collections::BTreeMap;
 use visard_attacks::metrics::number;
 use visard_core::Shape;
 
-/// Version of the record's schema.
-pub const SCHEMA: u32 = 1;
-
-/// Largest record that is read, in bytes.
-const LARGEST: u64 = 16 << 20;
-
-/// Most entries of a list, and most characters of a text, in a record that is read.
-const MOST: usize = 4096;
+/// Version of the record's schema. Version 2 knows of models and of trained attacks; records of version 1, which
+/// have neither, are read as well.
+pub const SCHEMA: u32 = 2;
 
 /// What an audit found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +43,12 @@ pub struct Audit {
     pub attacks: Vec<Attacked>,
     /// What was not run, and why.
     pub not_run: Vec<NotRun>,
+    /// Whether attacks that train networks were played too.
+    #[serde(default)]
+    pub trained: bool,
+    /// What trained models give away, where level M was played.
+    #[serde(default)]
+    pub model: Option<ModelRecord>,
     /// Seconds that it took.
     pub seconds: f64,
     /// The command that repeats it.
@@ -82,9 +83,42 @@ pub struct Thresholds {
     pub leaks_skill: f64,
     /// Standard deviations above chance from which a figure is a leak.
     pub leaks_deviations: f64,
+    /// Share of the way from chance to plain images from which pictures that a network names rightly are a leak.
+    #[serde(default = "defaults::leaks_examined")]
+    pub leaks_examined: f64,
+    /// Share of classes that can be recognised in pictures made from a model from which it is broken.
+    #[serde(default = "defaults::broken_classes")]
+    pub broken_classes: f64,
+    /// Correlation with what sets a class apart above which a picture of it can be recognised.
+    #[serde(default = "defaults::recognised_contrast")]
+    pub recognised_contrast: f64,
+    /// Share of images that a copy of a model answers as the model does from which it is a leak.
+    #[serde(default = "defaults::leaks_fidelity")]
+    pub leaks_fidelity: f64,
 }
 
-/// The verdict against one adversary, who may run everything that weaker ones may.
+/// The thresholds of records that are older than these.
+mod defaults {
+    use super::THRESHOLDS;
+
+    pub(super) fn leaks_examined() -> f64 {
+        THRESHOLDS.leaks_examined
+    }
+
+    pub(super) fn broken_classes() -> f64 {
+        THRESHOLDS.broken_classes
+    }
+
+    pub(super) fn recognised_contrast() -> f64 {
+        THRESHOLDS.recognised_contrast
+    }
+
+    pub(super) fn leaks_fidelity() -> f64 {
+        THRESHOLDS.leaks_fidelity
+    }
+}
+
+/// The verdict against one adversary, who may run everything that those may whom it includes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LevelRecord {
     /// What the adversary holds.
@@ -95,6 +129,9 @@ pub struct LevelRecord {
     pub by: Vec<String>,
     /// Attacks of this adversary that ran out of time or memory, so that more may be possible.
     pub inconclusive: Vec<String>,
+    /// Why there is no such adversary, if there is none: nobody recovered the key.
+    #[serde(default)]
+    pub not_reached: Option<String>,
 }
 
 /// One attack.
@@ -172,6 +209,24 @@ pub struct Pictures {
     pub edges: Option<Measure>,
     /// How many pictures point to their originals.
     pub identified: Identified,
+    /// How a network that knows only plain images names them, where one was trained.
+    #[serde(default)]
+    pub examined: Option<Examined>,
+}
+
+/// How a network that knows only plain images names recovered pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Examined {
+    /// Share that is named rightly.
+    pub accuracy: f64,
+    /// Share of plain images that it names rightly and did not learn from.
+    pub plain: f64,
+    /// Share of the most frequent class.
+    pub chance: f64,
+    /// Share of the way from blind guessing to plain images; none where it does not know those.
+    pub normalised: Option<f64>,
+    /// Standard deviations of a normal figure that are as unlikely by chance; 0 at chance and below.
+    pub deviations: f64,
 }
 
 /// A figure of pictures beside its null.
@@ -224,10 +279,12 @@ pub struct NotRun {
 }
 
 impl Audit {
-    /// The verdict against an adversary, if it was played.
+    /// The verdict against an adversary, if it was played and there is one.
     pub fn verdict(&self, access: Access) -> Option<Verdict> {
         let level = self.levels.iter().find(|level| level.access == access);
-        level.map(|level| level.verdict)
+        level
+            .filter(|level| level.not_reached.is_none())
+            .map(|level| level.verdict)
     }
 
     /// The worst verdict of all levels.
@@ -235,98 +292,4 @@ impl Audit {
         let verdicts = self.levels.iter().map(|level| level.verdict);
         verdicts.max().unwrap_or_default()
     }
-
-    /// Reads a record.
-    ///
-    /// # Errors
-    /// If the file is unreadable, larger than any record, no record, or of another version.
-    pub fn read(path: &Path) -> Result<Self> {
-        let fail = |problem: String| Error::Record {
-            path: path.into(),
-            problem,
-        };
-        let mut text = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut text))
-            .map_err(|error| fail(error.to_string()))?;
-        Self::parse(&text).map_err(fail)
-    }
-
-    /// The record in a text, or what is wrong with it.
-    pub fn parse(text: &[u8]) -> Result<Self, String> {
-        const MEND: &str = "`visard audit` writes such records beside its page";
-        if text.len() as u64 > LARGEST {
-            return Err(format!(
-                "is larger than any record of an audit ({LARGEST} bytes); {MEND}"
-            ));
-        }
-        let head: Head = serde_json::from_slice(text)
-            .map_err(|error| format!("is no record of an audit ({error}); {MEND}"))?;
-        if head.kind != "audit" {
-            return Err(format!(
-                "is no record of an audit but of kind {:.40?}; {MEND}",
-                head.kind
-            ));
-        }
-        if head.schema != SCHEMA {
-            return Err(format!(
-                "is a record of version {}, this program reads version {SCHEMA}: repeat the audit",
-                head.schema
-            ));
-        }
-        let audit: Self = serde_json::from_slice(text)
-            .map_err(|error| format!("is a damaged record ({error}): repeat the audit"))?;
-        audit.bounded()?;
-        Ok(audit)
-    }
-
-    /// Refuses lists and texts that no audit writes.
-    fn bounded(&self) -> Result<(), String> {
-        let points = self.attacks.iter().flat_map(|attack| &attack.points);
-        let lists = [
-            self.levels.len(),
-            self.attacks.len(),
-            self.not_run.len(),
-            self.params.len(),
-        ];
-        let inner = points
-            .clone()
-            .flat_map(|point| [point.figures.len(), point.evidence.len()])
-            .chain(self.attacks.iter().map(|attack| attack.points.len()))
-            .chain(
-                self.levels
-                    .iter()
-                    .map(|level| level.by.len() + level.inconclusive.len()),
-            );
-        if lists.into_iter().chain(inner).any(|len| len > MOST) {
-            return Err(format!(
-                "is a damaged record: a list has more than {MOST} entries"
-            ));
-        }
-        let texts = [
-            &self.version,
-            &self.scheme,
-            &self.fingerprint,
-            &self.data.name,
-            &self.command,
-        ];
-        let titles = self
-            .attacks
-            .iter()
-            .flat_map(|a| [&a.name, &a.title, &a.summary, &a.paper, &a.because]);
-        if texts.into_iter().chain(titles).any(|text| text.len() > MOST) {
-            return Err(format!(
-                "is a damaged record: a text has more than {MOST} characters"
-            ));
-        }
-        self.shape.check().map_err(|error| error.to_string())?;
-        Ok(())
-    }
-}
-
-/// What tells a record from other files.
-#[derive(Deserialize)]
-struct Head {
-    kind: String,
-    schema: u32,
 }

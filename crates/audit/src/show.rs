@@ -1,7 +1,7 @@
 //! Pictures to show: the best and the median of what an attack brought back.
 
 use crate::{
-    Access, Result,
+    Access, Cell, Result,
     battery::{Play, Run, Stage},
 };
 use visard_attacks::{Budget, Rng, Set, attacks, metrics};
@@ -14,6 +14,8 @@ pub enum Role {
     Best,
     /// The one in the middle.
     Median,
+    /// A class, by its number.
+    Class(u32),
 }
 
 /// A recovered image beside what it was recovered from, and the original.
@@ -21,7 +23,7 @@ pub enum Role {
 pub struct Picture {
     /// What it is an example of.
     pub role: Role,
-    /// The original, (H, W, C).
+    /// The original, (H, W, C); of a class the mean of its images.
     pub plain: Vec<u8>,
     /// The disguised image as a picture, where it is one.
     pub disguised: Option<Vec<u8>>,
@@ -36,6 +38,8 @@ pub struct Example {
     pub attack: String,
     /// What the adversary held.
     pub access: Access,
+    /// The cell, where a model was attacked.
+    pub cell: Option<Cell>,
     /// Images that it had ([`Access::counts`]).
     pub count: usize,
     /// Shape of the pictures.
@@ -76,6 +80,7 @@ pub(crate) fn example(stage: &Stage<'_>, play: Play, run: &Run) -> Result<Exampl
     Ok(Example {
         attack: play.info.name.into(),
         access: play.access,
+        cell: None,
         count: run.point.count,
         shape,
         of: stage.subjects.name.clone(),

@@ -91,6 +91,24 @@ impl Subjects {
     pub fn shape(&self) -> Shape {
         self.attacked.shape()
     }
+
+    /// Labelled plain images of the owner's classes that adversaries have, and which these are.
+    pub(crate) fn labelled(&self) -> Result<(Set, Vec<&'static str>)> {
+        let highest = self.attacked.labels().iter().max();
+        let usable = |set: &&Set| {
+            let labels = set.labels();
+            set.shape() == self.shape() && !labels.is_empty() && labels.iter().max() <= highest
+        };
+        let public = self.public.as_ref().map(|public| &public.images);
+        let (mut all, mut which) = (part(&self.attacked, 0, 0)?, Vec::new());
+        for (set, name) in [(Some(&self.known), "known images"), (public, "public images")] {
+            if let Some(set) = set.filter(usable) {
+                all = joined(&all, set)?;
+                which.push(name);
+            }
+        }
+        Ok((all, which))
+    }
 }
 
 /// `count` images from image `first` on.
@@ -103,6 +121,17 @@ pub(crate) fn part(set: &Set, first: usize, count: usize) -> Result<Set> {
         Pixels::U8(pixels),
         labels.unwrap_or_default(),
     )?)
+}
+
+/// The images of bytes of both, with their labels where both have some.
+pub(crate) fn joined(a: &Set, b: &Set) -> Result<Set> {
+    let pixels = [a.as_bytes()?, b.as_bytes()?].concat();
+    let labelled = a.labels().len() == a.len() && b.labels().len() == b.len();
+    let labels = match labelled {
+        true => [a.labels(), b.labels()].concat(),
+        false => Vec::new(),
+    };
+    Ok(Set::new(a.shape(), Pixels::U8(pixels), labels)?)
 }
 
 #[cfg(test)]

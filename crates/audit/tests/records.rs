@@ -51,6 +51,46 @@ fn records_are_read_as_they_were_written() {
     assert!(same(&read, &serde_json::to_value(&report().audit).unwrap()));
 }
 
+/// Records of version 1 know nothing of models, trained attacks and adversaries that are not reached.
+#[test]
+fn records_of_the_version_before_are_read() {
+    let mut old = serde_json::to_value(&report().audit).unwrap();
+    old["schema"] = 1.into();
+    let fields = old.as_object_mut().unwrap();
+    assert!(fields.remove("model").is_some() && fields.remove("trained").is_some());
+    let limits = fields["thresholds"].as_object_mut().unwrap();
+    for name in [
+        "leaks_examined",
+        "broken_classes",
+        "recognised_contrast",
+        "leaks_fidelity",
+    ] {
+        assert!(limits.remove(name).is_some(), "{name}");
+    }
+    for level in fields["levels"].as_array_mut().unwrap() {
+        assert!(level.as_object_mut().unwrap().remove("not_reached").is_some());
+    }
+    for attack in fields["attacks"].as_array_mut().unwrap() {
+        for point in attack["points"].as_array_mut().unwrap() {
+            if let Some(pictures) = point["pictures"].as_object_mut() {
+                assert!(pictures.remove("examined").is_some());
+            }
+        }
+    }
+    let read = Audit::parse(old.to_string().as_bytes()).unwrap();
+    assert_eq!(read.thresholds, report().audit.thresholds);
+    assert_eq!(read.attacks.len(), report().audit.attacks.len());
+    assert!(read.model.is_none() && !read.trained);
+    let page = page::page(
+        &Report {
+            audit: read,
+            examples: Vec::new(),
+        },
+        false,
+    );
+    assert!(page.unwrap().contains("are not part of this audit"));
+}
+
 #[test]
 fn records_that_are_none_are_refused_with_the_mend() {
     let text = text();
@@ -59,7 +99,8 @@ fn records_that_are_none_are_refused_with_the_mend() {
         ("is no record", "{".repeat(1000)),
         ("is no record", "[".repeat(100_000)),
         ("of kind", text.replacen("\"audit\"", "\"cake\"", 1)),
-        ("version 2", text.replacen("\"schema\":1", "\"schema\":2", 1)),
+        ("version 3", text.replacen("\"schema\":2", "\"schema\":3", 1)),
+        ("version 0", text.replacen("\"schema\":2", "\"schema\":0", 1)),
         ("damaged", text.replacen("\"attacks\"", "\"attacksies\"", 1)),
         ("damaged", text.replacen("\"28x28x1\"", "\"0x28x1\"", 1)),
     ] {

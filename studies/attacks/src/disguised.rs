@@ -6,21 +6,28 @@ use visard_attacks::{Budget, Exposure, Outcome, Pairs, Rng, Set, Target, attacks
 use visard_core::{Key, MasterSecret, Pixels, Salt, SampleId, Samples, Shape, params::Params};
 
 /// Parameters and their values.
-pub(crate) type Given<'a> = &'a [(&'a str, &'a str)];
+pub type Given<'a> = &'a [(&'a str, &'a str)];
 
-pub(crate) fn texts(given: Given<'_>) -> BTreeMap<String, String> {
+/// Parameters as texts that own themselves.
+pub fn texts(given: Given<'_>) -> BTreeMap<String, String> {
     let own = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
     given.iter().map(own).collect()
 }
 
 /// The key of a scheme; `secret` tells keys apart.
-pub(crate) fn key(scheme: &str, given: Given<'_>, shape: Shape, secret: u8) -> anyhow::Result<Key> {
+///
+/// # Errors
+/// If the scheme does not take the parameters or the shape.
+pub fn key(scheme: &str, given: Given<'_>, shape: Shape, secret: u8) -> anyhow::Result<Key> {
     let secret = MasterSecret::new([secret; 32]);
     Ok(Key::new(scheme, &texts(given), Some(shape), secret, None)?)
 }
 
 /// The key of that number, where more than 256 are wanted.
-pub(crate) fn numbered_key(scheme: &str, given: Given<'_>, shape: Shape, number: u64) -> anyhow::Result<Key> {
+///
+/// # Errors
+/// If the scheme does not take the parameters or the shape.
+pub fn numbered_key(scheme: &str, given: Given<'_>, shape: Shape, number: u64) -> anyhow::Result<Key> {
     let mut secret = [7; 32];
     secret[..8].copy_from_slice(&number.to_le_bytes());
     Ok(Key::new(
@@ -33,7 +40,10 @@ pub(crate) fn numbered_key(scheme: &str, given: Given<'_>, shape: Shape, number:
 }
 
 /// The helper images of an attack, under their key, for what it is to open.
-pub(crate) fn with_helpers(attack: &str, key: &Key, exposure: Exposure) -> anyhow::Result<Exposure> {
+///
+/// # Errors
+/// If there is no such attack, or it has no helper images.
+pub fn with_helpers(attack: &str, key: &Key, exposure: Exposure) -> anyhow::Result<Exposure> {
     let info = attacks::find(attack)?;
     let make = info
         .helpers
@@ -43,8 +53,11 @@ pub(crate) fn with_helpers(attack: &str, key: &Key, exposure: Exposure) -> anyho
     Ok(exposure.with_chosen(Pairs::new(plain, disguised)?)?)
 }
 
-/// Disguises images, which are numbered from `first` on in a split of that name.
-pub(crate) fn disguise(key: &Key, plain: &Set, split: &str, first: u64) -> anyhow::Result<Set> {
+/// Disguises images of bytes, which are numbered from `first` on in a split of that name.
+///
+/// # Errors
+/// If the key is not for their shape, or the scheme mixes and so needs a gallery.
+pub fn disguise(key: &Key, plain: &Set, split: &str, first: u64) -> anyhow::Result<Set> {
     let disguise = key.disguise(plain.shape())?;
     let ids = SampleId::numbered(split, first, plain.len());
     let output = disguise.output();
@@ -54,12 +67,11 @@ pub(crate) fn disguise(key: &Key, plain: &Set, split: &str, first: u64) -> anyho
     Ok(Set::new(output.shape, pixels, plain.labels().to_vec())?)
 }
 
-pub(crate) fn exposure(
-    scheme: &str,
-    given: Given<'_>,
-    plain: Shape,
-    disguised: Set,
-) -> anyhow::Result<Exposure> {
+/// Disguised images and what is public about their disguise.
+///
+/// # Errors
+/// If the images are not what the scheme makes.
+pub fn exposure(scheme: &str, given: Given<'_>, plain: Shape, disguised: Set) -> anyhow::Result<Exposure> {
     Ok(Exposure::new(
         Target::new(scheme, &texts(given), plain)?,
         disguised,
@@ -67,12 +79,18 @@ pub(crate) fn exposure(
 }
 
 /// The first `count` images with their disguises.
-pub(crate) fn pairs(plain: &Set, disguised: &Set, count: usize) -> anyhow::Result<Pairs> {
+///
+/// # Errors
+/// If one side has fewer.
+pub fn pairs(plain: &Set, disguised: &Set, count: usize) -> anyhow::Result<Pairs> {
     Ok(Pairs::new(plain.first(count), disguised.first(count))?)
 }
 
 /// Runs an attack without a bound on time.
-pub(crate) fn attack(name: &str, exposure: &Exposure, given: Given<'_>) -> anyhow::Result<Outcome> {
+///
+/// # Errors
+/// If there is no such attack, or it cannot be run on this.
+pub fn attack(name: &str, exposure: &Exposure, given: Given<'_>) -> anyhow::Result<Outcome> {
     let info = attacks::find(name)?;
     let params = Params::resolve(info.params, &texts(given))?;
     let outcome = (info.run)(
@@ -86,7 +104,10 @@ pub(crate) fn attack(name: &str, exposure: &Exposure, given: Given<'_>) -> anyho
 }
 
 /// The pictures of an outcome.
-pub(crate) fn pictures(outcome: &Outcome) -> anyhow::Result<&Set> {
+///
+/// # Errors
+/// If it has none.
+pub fn pictures(outcome: &Outcome) -> anyhow::Result<&Set> {
     outcome
         .reconstructions
         .as_ref()
@@ -94,26 +115,29 @@ pub(crate) fn pictures(outcome: &Outcome) -> anyhow::Result<&Set> {
 }
 
 /// An array of whole numbers of what an attack recovered; empty if it did not.
-pub(crate) fn integers(outcome: &Outcome, name: &str, shape: &[usize]) -> anyhow::Result<Vec<i64>> {
+///
+/// # Errors
+/// If it has another shape, or holds reals.
+pub fn integers(outcome: &Outcome, name: &str, shape: &[usize]) -> anyhow::Result<Vec<i64>> {
     Ok(outcome.material.integers(name, shape)?.unwrap_or_default())
 }
 
 /// PSNR in dB over all values of all images.
-pub(crate) fn psnr(truth: &Set, guess: &Set) -> anyhow::Result<f64> {
+pub fn psnr(truth: &Set, guess: &Set) -> anyhow::Result<f64> {
     Ok(metrics::psnr(
         &metrics::to_bytes(truth),
         &metrics::to_bytes(guess),
     ))
 }
 
-/// The middle of several values.
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+/// The middle of several values; no number if there are none.
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Correlation over all values of all images.
-pub(crate) fn correlation(a: &Set, b: &Set) -> f64 {
+pub fn correlation(a: &Set, b: &Set) -> f64 {
     let (a, b) = (a.to_floats(), b.to_floats());
     let mean = |v: &[f32]| v.iter().map(|x| f64::from(*x)).sum::<f64>() / v.len() as f64;
     let (ma, mb) = (mean(&a), mean(&b));

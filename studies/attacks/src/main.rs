@@ -8,15 +8,13 @@
 //! from all of them. What is expected is what throw-away scripts measured before the attacks were written, or
 //! what a formula says; where a table's figures differ by more than its tolerance, its notes say why.
 
-mod disguised;
-mod record;
 mod render;
 mod sections;
-mod sets;
 
 use anyhow::{Context, bail};
 use record::Record;
 use std::{env, fs, path::Path, time::Instant};
+use study_attacks::{disguised, markdown, record, sets};
 
 /// The folder of the project.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -52,12 +50,18 @@ fn measure(folder: &Path, names: &[String]) -> anyhow::Result<()> {
         }
         let started = Instant::now();
         let tables = (section.run)(&sets).with_context(|| section.name)?;
-        let record = Record::new(section, tables, started.elapsed());
+        let record = Record::new(
+            "study-attacks",
+            section.name,
+            section.title,
+            tables,
+            started.elapsed(),
+        );
         let text = serde_json::to_string_pretty(&record)?;
         let place = record::place(Path::new(ROOT), section.name);
         fs::create_dir_all(place.parent().context("a folder")?)?;
         fs::write(&place, text + "\n").with_context(|| format!("{}", place.display()))?;
-        println!("{}", render::section(&record));
+        println!("{}", markdown::section(&record));
     }
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! Measured tables, as they are kept.
 
-use crate::sections::Section;
 use serde::{Deserialize, Serialize};
 use std::{
     path::{Path, PathBuf},
@@ -10,21 +9,28 @@ use visard_attacks::metrics::number;
 
 /// What one section measured.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Record {
-    pub(crate) section: String,
-    pub(crate) title: String,
-    pub(crate) command: String,
-    pub(crate) version: String,
-    pub(crate) seconds: f64,
-    pub(crate) tables: Vec<Table>,
+pub struct Record {
+    /// Name of the section.
+    pub section: String,
+    /// Its heading.
+    pub title: String,
+    /// What measures it again.
+    pub command: String,
+    /// Version of the program that measured it.
+    pub version: String,
+    /// Seconds that it took.
+    pub seconds: f64,
+    /// What was measured.
+    pub tables: Vec<Table>,
 }
 
 impl Record {
-    pub(crate) fn new(section: &Section, tables: Vec<Table>, taken: Duration) -> Self {
+    /// What the section `name` of the study in `package` measured.
+    pub fn new(package: &str, name: &str, title: &str, tables: Vec<Table>, taken: Duration) -> Self {
         Self {
-            section: section.name.into(),
-            title: section.title.into(),
-            command: format!("cargo run --release -p study-attacks -- SETS {}", section.name),
+            section: name.into(),
+            title: title.into(),
+            command: format!("cargo run --release -p {package} -- SETS {name}"),
             version: env!("CARGO_PKG_VERSION").into(),
             seconds: taken.as_secs_f64().round(),
             tables,
@@ -32,23 +38,27 @@ impl Record {
     }
 }
 
-/// Where a section's record lies.
-pub(crate) fn place(root: &Path, section: &str) -> PathBuf {
+/// Where the record of a section of the attacks lies.
+pub fn place(root: &Path, section: &str) -> PathBuf {
     root.join(format!("docs/records/attacks/{section}.json"))
 }
 
 /// A table of figures: the first columns name a row, the others hold its figures.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Table {
-    pub(crate) title: String,
-    pub(crate) columns: Vec<String>,
-    pub(crate) rows: Vec<Vec<Cell>>,
+pub struct Table {
+    /// Heading.
+    pub title: String,
+    /// Headings of the columns.
+    pub columns: Vec<String>,
+    /// Cells of each row, one a column.
+    pub rows: Vec<Vec<Cell>>,
     /// What a reader must know: how it was measured, why figures differ from what was expected.
-    pub(crate) notes: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 impl Table {
-    pub(crate) fn new(title: &str, columns: &[&str]) -> Self {
+    /// A table without rows.
+    pub fn new(title: &str, columns: &[&str]) -> Self {
         Self {
             title: title.into(),
             columns: columns.iter().map(|c| (*c).into()).collect(),
@@ -58,7 +68,10 @@ impl Table {
     }
 
     /// Adds a row: its name in the first column, then its cells.
-    pub(crate) fn row(&mut self, name: impl Into<String>, cells: impl IntoIterator<Item = Cell>) {
+    ///
+    /// # Panics
+    /// If there is not a cell for every column.
+    pub fn row(&mut self, name: impl Into<String>, cells: impl IntoIterator<Item = Cell>) {
         let row: Vec<Cell> = [Cell::text(name)].into_iter().chain(cells).collect();
         assert_eq!(
             row.len(),
@@ -69,7 +82,8 @@ impl Table {
         self.rows.push(row);
     }
 
-    pub(crate) fn note(mut self, note: &str) -> Self {
+    /// The same with one more note.
+    pub fn note(mut self, note: &str) -> Self {
         self.notes.push(note.into());
         self
     }
@@ -78,18 +92,21 @@ impl Table {
 /// A cell: figures, or words.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(crate) enum Cell {
+pub enum Cell {
+    /// Figures side by side.
     Figures(Vec<Figure>),
+    /// Words.
     Text(String),
 }
 
 impl Cell {
-    pub(crate) fn text(text: impl Into<String>) -> Self {
+    /// Words.
+    pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }
 
     /// Several figures side by side.
-    pub(crate) fn of(figures: impl IntoIterator<Item = Figure>) -> Self {
+    pub fn of(figures: impl IntoIterator<Item = Figure>) -> Self {
         Self::Figures(figures.into_iter().collect())
     }
 }
@@ -102,26 +119,31 @@ impl From<Figure> for Cell {
 
 /// A figure, and what was expected of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Figure {
+pub struct Figure {
+    /// The figure.
     #[serde(with = "number")]
-    pub(crate) value: f64,
-    pub(crate) decimals: usize,
+    pub value: f64,
+    /// Decimals that are shown.
+    pub decimals: usize,
+    /// What was expected, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) expected: Option<Expected>,
+    pub expected: Option<Expected>,
 }
 
 /// What was expected.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Expected {
+pub struct Expected {
+    /// The figure that was expected.
     #[serde(with = "number")]
-    pub(crate) value: f64,
-    pub(crate) bound: Bound,
+    pub value: f64,
+    /// How the measured one is to compare with it.
+    pub bound: Bound,
 }
 
 /// How a figure is to compare with what was expected.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Bound {
+pub enum Bound {
     /// Equal up to so much.
     Within(f64),
     /// At least that.
@@ -131,7 +153,7 @@ pub(crate) enum Bound {
 }
 
 /// A figure with so many decimals; infinite ones are shown as exact.
-pub(crate) fn figure(value: f64, decimals: usize) -> Figure {
+pub fn figure(value: f64, decimals: usize) -> Figure {
     Figure {
         value,
         decimals,
@@ -146,20 +168,22 @@ impl Figure {
     }
 
     /// Expected to be `value` up to `tolerance`.
-    pub(crate) fn about(self, value: f64, tolerance: f64) -> Self {
+    pub fn about(self, value: f64, tolerance: f64) -> Self {
         self.expect(value, Bound::Within(tolerance))
     }
 
-    pub(crate) fn at_least(self, value: f64) -> Self {
+    /// Expected to be `value` or more.
+    pub fn at_least(self, value: f64) -> Self {
         self.expect(value, Bound::AtLeast)
     }
 
-    pub(crate) fn at_most(self, value: f64) -> Self {
+    /// Expected to be `value` or less.
+    pub fn at_most(self, value: f64) -> Self {
         self.expect(value, Bound::AtMost)
     }
 
     /// Whether it is as expected; none if nothing was.
-    pub(crate) fn met(&self) -> Option<bool> {
+    pub fn met(&self) -> Option<bool> {
         let Expected { value, bound } = self.expected.as_ref()?;
         Some(match bound {
             // Equal infinities have no difference.

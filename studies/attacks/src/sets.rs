@@ -13,18 +13,25 @@ use visard_core::{Pixels, Shape};
 
 /// The training or the test part of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub enum Part {
+    /// The training part.
     Train,
+    /// The test part.
     Test,
 }
 
 /// The folder of the image sets.
-pub(crate) struct Sets {
+#[derive(Debug)]
+pub struct Sets {
     folder: PathBuf,
 }
 
 impl Sets {
-    pub(crate) fn open(folder: &Path) -> anyhow::Result<Self> {
+    /// The sets in a folder.
+    ///
+    /// # Errors
+    /// If one of them is not there.
+    pub fn open(folder: &Path) -> anyhow::Result<Self> {
         for name in ["fashion-mnist", "mnist-5k", "fashion-m", "photos"] {
             let place = folder.join(name);
             place
@@ -37,17 +44,26 @@ impl Sets {
     }
 
     /// The first images of Fashion-MNIST, 28x28x1, with labels.
-    pub(crate) fn fashion_mnist(&self, part: Part, count: usize) -> anyhow::Result<Set> {
+    ///
+    /// # Errors
+    /// If there are fewer, or they cannot be read.
+    pub fn fashion_mnist(&self, part: Part, count: usize) -> anyhow::Result<Set> {
         idx(&self.folder.join("fashion-mnist"), part, count)
     }
 
     /// The first images of MNIST-5k, 28x28x1, with labels.
-    pub(crate) fn mnist(&self, part: Part, count: usize) -> anyhow::Result<Set> {
+    ///
+    /// # Errors
+    /// If there are fewer, or they cannot be read.
+    pub fn mnist(&self, part: Part, count: usize) -> anyhow::Result<Set> {
         idx(&self.folder.join("mnist-5k"), part, count)
     }
 
     /// The first images of Fashion-M, 32x32x3, with labels.
-    pub(crate) fn fashion_m(&self, part: Part, count: usize) -> anyhow::Result<Set> {
+    ///
+    /// # Errors
+    /// If there are fewer, or they cannot be read.
+    pub fn fashion_m(&self, part: Part, count: usize) -> anyhow::Result<Set> {
         let shape = Shape::new(32, 32, 3);
         let (mut pixels, mut labels) = (Vec::with_capacity(count * shape.len()), Vec::new());
         let files: Vec<String> = match part {
@@ -73,7 +89,10 @@ impl Sets {
     }
 
     /// The green channel of the first images of Fashion-M, 32x32x1.
-    pub(crate) fn fashion_m_green(&self, part: Part, count: usize) -> anyhow::Result<Set> {
+    ///
+    /// # Errors
+    /// If there are fewer, or they cannot be read.
+    pub fn fashion_m_green(&self, part: Part, count: usize) -> anyhow::Result<Set> {
         let set = self.fashion_m(part, count)?;
         let green = set.as_bytes()?.iter().skip(1).step_by(3).copied().collect();
         Ok(Set::new(
@@ -84,7 +103,10 @@ impl Sets {
     }
 
     /// The photographs by name, in the order of their names.
-    pub(crate) fn photos(&self) -> anyhow::Result<Vec<(String, image::RgbImage)>> {
+    ///
+    /// # Errors
+    /// If one cannot be read.
+    pub fn photos(&self) -> anyhow::Result<Vec<(String, image::RgbImage)>> {
         let mut photos = Vec::new();
         for entry in self.folder.join("photos").read_dir()? {
             let path = entry?.path();
@@ -99,10 +121,38 @@ impl Sets {
         photos.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(photos)
     }
+
+    /// The faces (class 1) and as many other pictures (class 0), 25x25x1, in turn.
+    ///
+    /// # Errors
+    /// If they are not there, or of other sizes.
+    pub fn faces(&self) -> anyhow::Result<Set> {
+        let shape = Shape::new(25, 25, 1);
+        let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+        for index in 0.. {
+            let place = |kind: &str| self.folder.join(format!("faces/{kind}/{index:03}.png"));
+            let (other, face) = (place("other"), place("face"));
+            if index > 0 && !(other.exists() && face.exists()) {
+                break;
+            }
+            for (label, path) in [(0, other), (1, face)] {
+                let image = image::open(&path).with_context(|| format!("{}", path.display()))?;
+                let grey = image.to_luma8().into_raw();
+                anyhow::ensure!(
+                    grey.len() == shape.len(),
+                    "{}: it is not 25 x 25 pixels",
+                    path.display()
+                );
+                pixels.extend(grey);
+                labels.push(label);
+            }
+        }
+        Ok(Set::new(shape, Pixels::U8(pixels), labels)?)
+    }
 }
 
 /// The middle square of a photograph, scaled to `side`.
-pub(crate) fn square(photo: &image::RgbImage, side: u32) -> Vec<u8> {
+pub fn square(photo: &image::RgbImage, side: u32) -> Vec<u8> {
     let least = photo.width().min(photo.height());
     let (x, y) = ((photo.width() - least) / 2, (photo.height() - least) / 2);
     let middle = crop_imm(photo, x, y, least, least).to_image();
@@ -110,10 +160,13 @@ pub(crate) fn square(photo: &image::RgbImage, side: u32) -> Vec<u8> {
 }
 
 /// A photograph with its name.
-pub(crate) type Photo = (String, image::RgbImage);
+pub type Photo = (String, image::RgbImage);
 
 /// Square patches of `side` at random places of photographs, each first scaled to `scaled` pixels a side.
-pub(crate) fn patches(
+///
+/// # Errors
+/// If a side is 0.
+pub fn patches(
     photos: &[(String, image::RgbImage)],
     scaled: u32,
     side: u32,
@@ -140,7 +193,7 @@ pub(crate) fn patches(
 }
 
 /// Every other photograph, and those between, so that both halves hold all kinds.
-pub(crate) fn halves(photos: &[Photo]) -> (Vec<Photo>, Vec<Photo>) {
+pub fn halves(photos: &[Photo]) -> (Vec<Photo>, Vec<Photo>) {
     let half = |odd| photos.iter().skip(odd).step_by(2).cloned().collect();
     (half(0), half(1))
 }
@@ -170,8 +223,14 @@ fn idx(folder: &Path, part: Part, count: usize) -> anyhow::Result<Set> {
     )?)
 }
 
-/// `count` images from image `first` on.
-pub(crate) fn slice(set: &Set, first: usize, count: usize) -> anyhow::Result<Set> {
+/// `count` images of bytes from image `first` on.
+///
+/// # Errors
+/// If the images hold floats.
+///
+/// # Panics
+/// If there are fewer.
+pub fn slice(set: &Set, first: usize, count: usize) -> anyhow::Result<Set> {
     let size = set.shape().len();
     let pixels = set.as_bytes()?[first * size..(first + count) * size].to_vec();
     let labels = set.labels().get(first..first + count).map(<[u32]>::to_vec);
@@ -183,7 +242,10 @@ pub(crate) fn slice(set: &Set, first: usize, count: usize) -> anyhow::Result<Set
 }
 
 /// Images of random bytes.
-pub(crate) fn noise(shape: Shape, count: usize, seed: u64) -> anyhow::Result<Set> {
+///
+/// # Errors
+/// If a side is 0.
+pub fn noise(shape: Shape, count: usize, seed: u64) -> anyhow::Result<Set> {
     let mut rng = Rng::new(seed);
     let pixels = (0..count * shape.len()).map(|_| rng.below(256) as u8).collect();
     Ok(Set::bytes(shape, pixels)?)

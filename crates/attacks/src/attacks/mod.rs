@@ -4,6 +4,7 @@ mod aes;
 pub mod etc;
 pub mod instahide;
 mod le;
+pub mod learned;
 pub mod linkage;
 mod look;
 pub mod neuracrypt;
@@ -19,7 +20,14 @@ pub static ALL: &[&AttackInfo] = &[
     &look::INFO,
     &statistics::INFO,
     &linkage::INFO,
+    &learned::embedding::INFO,
+    &learned::examiner::PLAIN,
+    &learned::examiner::DISGUISED,
     &span::INFO,
+    &learned::itn::INFO,
+    &learned::other_keys::INFO,
+    &learned::gan::INFO,
+    &learned::gan::PAIRED_INFO,
     &skk::leading_bit::INFO,
     &skk::propagation::INFO,
     &skk::graph::INFO,
@@ -61,4 +69,21 @@ pub fn find(name: &str) -> Result<&'static AttackInfo> {
         .copied()
         .find(|info| info.name == name)
         .ok_or_else(|| Error::Unknown(name.into()))
+}
+
+/// Attacks that train networks before they attack, and so take minutes rather than seconds.
+const TRAINING: &[&str] = &[
+    "itn",
+    "itn-other-keys",
+    "gan",
+    "gan-paired",
+    "examiner",
+    "examiner-disguised",
+    "linkage-embedding",
+    "instahide-learned",
+];
+
+/// Whether an attack trains networks, which takes minutes.
+pub fn trains(info: &AttackInfo) -> bool {
+    TRAINING.contains(&info.name)
 }

@@ -32,6 +32,12 @@ use visard_core::{
     params::{Kind, ParamSpec, Params},
 };
 
+/// Schemes that make one disguised image of each plain one, of it alone, whose values keep their places up to
+/// blocks.
+pub(super) const APPLIES: &[&str] = &[
+    "rmt", "aes", "tanaka", "ele", "skk", "etc", "etc-gray", "shf", "negpos", "ffx",
+];
+
 pub(super) static INFO: AttackInfo = AttackInfo {
     name: "span",
     title: "Affine combinations of known pairs",
@@ -40,9 +46,7 @@ pub(super) static INFO: AttackInfo = AttackInfo {
               or piece by piece, and carries the combination over to their plain images; reads every affine \
               disguise",
     level: Level::Pairs,
-    applies: &[
-        "rmt", "aes", "tanaka", "ele", "skk", "etc", "etc-gray", "shf", "negpos", "ffx",
-    ],
+    applies: APPLIES,
     needs: Needs::Pairs,
     params: &[
         ParamSpec {
@@ -78,29 +82,34 @@ const ORDER_RIDGES: [f64; 2] = [1e-5, 1e-1];
 
 /// The step from point to point that is taken before the combination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Domain {
+pub(super) enum Domain {
     Values,
     Nibbles,
     Bits,
 }
 
 impl Domain {
-    fn of(target: &Target, params: &Params, floats: bool) -> Result<Self> {
-        match (params.text("domain"), floats) {
+    /// The domain of that word, for an attack on these disguised images.
+    ///
+    /// # Errors
+    /// If floats are to have nibbles or bits.
+    pub(super) fn of(attack: &'static str, target: &Target, word: &str, floats: bool) -> Result<Self> {
+        match (word, floats) {
             ("values", _) | ("auto", true) => Ok(Self::Values),
             ("nibbles", false) => Ok(Self::Nibbles),
             ("bits", false) => Ok(Self::Bits),
             ("auto", false) if matches!(target.name(), "tanaka" | "ele") => Ok(Self::Nibbles),
             ("auto", false) => Ok(Self::Values),
-            _ => Err(unfit(
-                target,
-                "floats have no nibbles and bits; the domain must be values",
-            )),
+            _ => Err(Error::Unfit {
+                attack,
+                target: target.describe(),
+                problem: "floats have no nibbles and bits, only values".into(),
+            }),
         }
     }
 
     /// Numbers that a value becomes.
-    fn planes(self) -> usize {
+    pub(super) fn planes(self) -> usize {
         match self {
             Self::Values => 1,
             Self::Nibbles => 2,
@@ -109,7 +118,7 @@ impl Domain {
     }
 
     /// Number `plane` of a value.
-    fn number(self, value: f32, plane: usize) -> f64 {
+    pub(super) fn number(self, value: f32, plane: usize) -> f64 {
         match self {
             Self::Values => f64::from(value),
             Self::Nibbles => f64::from(value as u8 >> (4 * plane) & 15),
@@ -157,7 +166,7 @@ fn run(
     let few = || Error::Exposure("span needs known pairs, with at least two pieces of each kind".into());
     let pairs = exposure.pairs.as_ref().ok_or_else(few)?;
     let floats = matches!(exposure.disguised.pixels(), Pixels::F32(_));
-    let domain = Domain::of(target, params, floats)?;
+    let domain = Domain::of(INFO.name, target, params.text("domain"), floats)?;
     let scope = Scope::parse(params.text("scope"));
     let output = target.scheme.output(target.plain)?.shape;
     let layout = Layout::new(target.name(), target.scheme.params(), target.plain, output, scope)
@@ -395,7 +404,7 @@ impl Job<'_> {
 }
 
 /// What is guessed where nothing was fitted.
-fn mean_image(plain: &Set) -> Vec<u8> {
+pub(super) fn mean_image(plain: &Set) -> Vec<u8> {
     let mut sums = vec![0u64; plain.shape().len()];
     for image in metrics::to_bytes(plain).chunks_exact(sums.len()) {
         sums.iter_mut()

@@ -6,7 +6,11 @@
 //!
 //! Adding an attack takes one file here and one line in [`ALL`].
 
+mod classes;
 mod exposure;
+mod extraction;
+mod inversion;
+pub mod membership;
 mod outcome;
 pub mod score;
 
@@ -69,7 +73,18 @@ impl fmt::Debug for ModelAttackInfo {
 }
 
 /// Every attack on models, in the order in which help lists them.
-pub static ALL: &[&ModelAttackInfo] = &[];
+pub static ALL: &[&ModelAttackInfo] = &[
+    &membership::LOSS,
+    &membership::SHADOW,
+    &membership::LIRA,
+    &membership::LIRA_OFFLINE,
+    &membership::RMIA,
+    &classes::INFO,
+    &inversion::FACE,
+    &inversion::PRIOR,
+    &extraction::RANDOM,
+    &extraction::ADAPTIVE,
+];
 
 /// The registry entry of that name.
 pub fn find(name: &str) -> Result<&'static ModelAttackInfo> {

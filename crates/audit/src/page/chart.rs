@@ -1,6 +1,6 @@
 //! Curves of recovery against the number of images, with their nulls, as SVG.
 
-use super::skill_of;
+use super::attack::skill_of;
 use crate::{Attacked, Error, Measure, Pictures, Result};
 use maud::{Markup, PreEscaped, html};
 use plotters::{prelude::*, series::DashedLineSeries};
@@ -8,7 +8,7 @@ use std::fmt::Display;
 
 const SIZE: (u32, u32) = (520, 250);
 
-const FONT: (&str, u32) = ("sans-serif", 13);
+pub(super) const FONT: (&str, u32) = ("sans-serif", 13);
 
 /// A curve: what it is, the points, their nulls, and the length of its dashes.
 struct Curve {
@@ -59,7 +59,8 @@ fn of(attack: &Attacked, name: &'static str, dash: u32, pick: fn(&Pictures) -> O
     }
 }
 
-fn fail(error: impl Display) -> Error {
+/// What went wrong in drawing.
+pub(super) fn fail(error: impl Display) -> Error {
     Error::Page(error.to_string())
 }
 

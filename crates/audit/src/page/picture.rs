@@ -1,7 +1,7 @@
 //! Pictures as PNG within the page.
 
 use super::role_text;
-use crate::{Error, Example, Result};
+use crate::{Cell, Error, Example, ModelAttacked, Result};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use maud::{Markup, html};
 use visard_core::Shape;
@@ -40,6 +40,49 @@ pub(super) fn figures(example: &Example) -> Result<Markup> {
             }
         }
     })
+}
+
+/// Classes as an attack on a model makes them out in each cell, beside the means of the classes.
+pub(super) fn classes(attack: &ModelAttacked, examples: &[Example]) -> Result<Option<Markup>> {
+    let own = |cell: Cell| {
+        let mut found = examples.iter().filter(|example| example.attack == attack.name);
+        found.find(|example| example.cell == Some(cell))
+    };
+    let made: Vec<(Cell, &Example)> = Cell::ALL
+        .into_iter()
+        .filter_map(|cell| Some((cell, own(cell)?)))
+        .collect();
+    let Some((_, first)) = made.first() else {
+        return Ok(None);
+    };
+    let mut rows = Vec::new();
+    for picture in &first.pictures {
+        let class = role_text(picture.role);
+        let alt = format!("mean of the images of {class}");
+        let mut cells = vec![(
+            "mean of its images".to_string(),
+            image(first.shape, &picture.plain, &alt)?,
+        )];
+        for (cell, example) in &made {
+            let of_class = example.pictures.iter().find(|other| other.role == picture.role);
+            if let Some(found) = of_class {
+                let alt = format!("{class} as {} makes it out, {}", attack.name, cell.who());
+                cells.push((cell.who().into(), image(example.shape, &found.recovered, &alt)?));
+            }
+        }
+        rows.push((class, cells));
+    }
+    Ok(Some(html! {
+        details {
+            summary { "Pictures of " (rows.len()) " classes" }
+            @for (class, cells) in rows {
+                figure.pictures {
+                    figcaption { "The " (class) ", stretched to full contrast." }
+                    div.row { @for (what, image) in cells { div.cell { (image) span.small { (what) } } } }
+                }
+            }
+        }
+    }))
 }
 
 fn image(shape: Shape, pixels: &[u8], alt: &str) -> Result<Markup> {

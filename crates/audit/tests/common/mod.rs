@@ -13,7 +13,7 @@ static STOP: AtomicBool = AtomicBool::new(false);
 
 pub(crate) fn options() -> Options {
     Options {
-        access: Access::ALL.to_vec(),
+        access: Access::IMAGES.to_vec(),
         pairs: vec![1, 5],
         time: None,
         memory: 1 << 30,

@@ -14,7 +14,7 @@ fn an_owner_audits_a_folder_and_gets_a_page_a_record_and_a_table() {
     bench.key("k", "--scheme rmt --shape 28x28x1");
     let line = "audit -k @k @photos --sample 60 --pairs 1,10 -o @report.html";
     let found = json(&bench.run(&format!("{line} --json")).succeeds().out);
-    assert_eq!((&found["kind"], &found["schema"]), (&"audit".into(), &1.into()));
+    assert_eq!((&found["kind"], &found["schema"]), (&"audit".into(), &2.into()));
     let level = |access: &str| {
         let levels = found["levels"].as_array().unwrap();
         let level = levels.iter().find(|level| level["access"] == access).unwrap();
@@ -87,6 +87,45 @@ fn without_a_data_set_the_bundled_images_are_audited_on() {
 }
 
 #[test]
+fn an_owner_has_a_model_of_the_images_attacked() {
+    let bench = Bench::new();
+    bench.folder("photos", 400);
+    bench.key("k", "--scheme rmt --shape 28x28x1");
+    let line =
+        "audit -k @k @photos --sample 240 --levels M --network linear --epochs 2 --shadows 2 -o @m.html";
+    let found = json(&bench.run(&format!("{line} --json")).succeeds().out);
+    let levels = found["levels"].as_array().unwrap();
+    let names: Vec<&str> = levels
+        .iter()
+        .map(|level| level["access"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["M", "M+key"]);
+    assert!(levels[0]["not_reached"].is_null());
+    assert!(
+        levels[1]["not_reached"]
+            .as_str()
+            .unwrap()
+            .contains("--levels 1,2,3,M")
+    );
+    assert_eq!(found["attacks"].as_array().unwrap().len(), 0);
+    let model = &found["model"];
+    assert_eq!(
+        (&model["network"], &model["epochs"]),
+        (&"linear".into(), &2.into())
+    );
+    assert!(model["attacks"].as_array().unwrap().len() > 5);
+    let page = std::fs::read_to_string(bench.path("m.html")).unwrap();
+    assert!(page.contains("What the model gives away") && page.contains("bundled Fashion-MNIST"));
+    assert!(page.contains("--levels M") && page.contains("--network linear"));
+    let said = bench.run("audit --compare @m.json @m.json");
+    assert!(
+        said.succeeds().out.contains("class-membership (M)"),
+        "{}",
+        said.out
+    );
+}
+
+#[test]
 fn audits_that_cannot_be_are_refused_before_any_work() {
     let bench = Bench::new();
     bench.folder("few", 9);
@@ -108,7 +147,13 @@ fn audits_that_cannot_be_are_refused_before_any_work() {
     bench.run("audit -k @k @some -o @a.json").fails(2, &[".html"]);
     bench
         .run("audit -k @k @some --levels 4 -o @a.html")
-        .fails(2, &["4"]);
+        .fails(2, &["'4'", "--levels", "M"]);
+    bench
+        .run("audit -k @k @some --levels 1,X -o @a.html")
+        .fails(2, &["'X'", "--levels"]);
+    bench
+        .run("audit -k @k @some --levels M --network sponge -o @a.html")
+        .fails(2, &["sponge"]);
     bench.run("audit -k @k @some").fails(2, &["--output"]);
     bench.run("apply -k @k @some @disguised --depth 8").succeeds();
     bench

@@ -8,6 +8,7 @@ mod crash;
 mod images;
 mod jpeg;
 mod learning;
+mod model_attacks;
 mod schemes;
 mod story;
 mod support;

@@ -107,14 +107,24 @@ fn build(params: &Params, shape: Shape, classes: usize, device: &Device) -> Resu
     }))
 }
 
-impl Architecture for ConvMixer {
-    fn logits(&self, images: Tensor<4>, _: Option<&mut Rng>) -> Tensor<2> {
+impl ConvMixer {
+    fn features(&self, images: Tensor<4>) -> Tensor<2> {
         let mut x = self.bn.forward(gelu(self.embed.forward(images)));
         for block in &self.blocks {
             let mixed = block.bn1.forward(gelu(block.depthwise.forward(x.clone())));
             x = block.bn2.forward(gelu(block.pointwise.forward(x + mixed)));
         }
-        self.head.forward(average(x))
+        average(x)
+    }
+}
+
+impl Architecture for ConvMixer {
+    fn logits(&self, images: Tensor<4>, _: Option<&mut Rng>) -> Tensor<2> {
+        self.head.forward(self.features(images))
+    }
+
+    fn embedding(&self, images: Tensor<4>) -> Option<Tensor<2>> {
+        Some(self.features(images))
     }
 }
 

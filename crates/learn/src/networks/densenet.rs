@@ -171,8 +171,8 @@ fn halve(x: Tensor<4>) -> Tensor<4> {
     }
 }
 
-impl Architecture for DenseNet {
-    fn logits(&self, images: Tensor<4>, _: Option<&mut Rng>) -> Tensor<2> {
+impl DenseNet {
+    fn features(&self, images: Tensor<4>) -> Tensor<2> {
         let mut x = self.conv.forward(images);
         for block in &self.blocks {
             for layer in &block.layers {
@@ -182,7 +182,17 @@ impl Architecture for DenseNet {
                 x = halve(transition.forward(x));
             }
         }
-        self.head.forward(average(relu(self.bn.forward(x))))
+        average(relu(self.bn.forward(x)))
+    }
+}
+
+impl Architecture for DenseNet {
+    fn logits(&self, images: Tensor<4>, _: Option<&mut Rng>) -> Tensor<2> {
+        self.head.forward(self.features(images))
+    }
+
+    fn embedding(&self, images: Tensor<4>) -> Option<Tensor<2>> {
+        Some(self.features(images))
     }
 }
 

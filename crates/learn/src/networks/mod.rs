@@ -10,6 +10,7 @@ use visard_core::{
 mod cnn;
 mod convmixer;
 mod densenet;
+mod linear;
 mod mlp;
 mod resnet;
 mod vgg;
@@ -62,6 +63,7 @@ type Build = fn(&Params, Shape, usize, &Device) -> Result<Box<dyn Network>>;
 pub static ALL: &[&NetworkInfo] = &[
     &cnn::INFO,
     &mlp::INFO,
+    &linear::INFO,
     &resnet::RESNET18,
     &resnet::RESNET34,
     &vgg::INFO,
@@ -138,4 +140,50 @@ fn drop_units<const D: usize>(x: Tensor<D>, share: f64, noise: Option<&mut Rng>)
         .collect();
     let mask = Tensor::from_data(TensorData::new(mask, shape), &x.device());
     x * mask
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(tensor: Tensor<2>) -> Vec<f32> {
+        tensor.into_data().try_to_vec::<f32>().unwrap()
+    }
+
+    /// The last layer is called `head`, in the networks with torchvision's names `fc`.
+    #[test]
+    fn logits_are_an_affine_map_of_embeddings() {
+        let (shape, classes) = (Shape::new(8, 8, 2), 3);
+        // Enough units that they are not all at rest before training.
+        let small = [("width", "8"), ("hidden", "32"), ("depth", "10")];
+        for info in ALL {
+            let takes = |(name, _): &(&str, &str)| info.params.iter().any(|p| p.name == *name);
+            let given = small
+                .into_iter()
+                .filter(takes)
+                .map(|(name, value)| (name.into(), value.into()));
+            let params = Params::resolve(info.params, &given.collect()).unwrap();
+            let network = info.build(&params, shape, classes, 5, &Device::flex()).unwrap();
+            let pixels: Vec<f32> = (0..2 * shape.len()).map(|i| (i as f32 * 0.7).sin()).collect();
+            let images = Tensor::<4>::from_data(TensorData::new(pixels, [2, 2, 8, 8]), &Device::flex());
+            let embedding = network.embedding(images.clone()).expect(info.name);
+            let [count, features] = embedding.dims();
+            let (embedding, logits) = (values(embedding), values(network.logits(images, None)));
+            assert_eq!(count, 2, "{}", info.name);
+            assert_ne!(embedding[..features], embedding[features..], "{}", info.name);
+            let state = network.state();
+            let fc = state.contains_key("fc.weight");
+            let head = if fc { "fc" } else { "head" };
+            let weight = &state[&format!("{head}.weight")];
+            let bias = &state[&format!("{head}.bias")].values;
+            assert_eq!(weight.shape, [classes, features], "{}", info.name);
+            for (row, logits) in embedding.chunks(features).zip(logits.chunks(classes)) {
+                for (class, logit) in logits.iter().enumerate() {
+                    let weights = &weight.values[class * features..][..features];
+                    let product: f32 = weights.iter().zip(row).map(|(w, v)| w * v).sum();
+                    assert!((product + bias[class] - logit).abs() < 1e-4, "{}", info.name);
+                }
+            }
+        }
+    }
 }

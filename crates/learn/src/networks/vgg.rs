@@ -98,8 +98,8 @@ fn build(params: &Params, shape: Shape, classes: usize, device: &Device) -> Resu
     }))
 }
 
-impl Architecture for Vgg {
-    fn logits(&self, images: Tensor<4>, noise: Option<&mut Rng>) -> Tensor<2> {
+impl Vgg {
+    fn features(&self, images: Tensor<4>) -> Tensor<2> {
         let mut x = images;
         for layers in &self.stages {
             for layer in layers {
@@ -114,8 +114,18 @@ impl Architecture for Vgg {
                     .forward(x);
             }
         }
-        let x = relu(self.hidden.forward(x.flatten::<2>(1, 3)));
-        self.head.forward(drop_units(x, self.dropout, noise))
+        relu(self.hidden.forward(x.flatten::<2>(1, 3)))
+    }
+}
+
+impl Architecture for Vgg {
+    fn logits(&self, images: Tensor<4>, noise: Option<&mut Rng>) -> Tensor<2> {
+        self.head
+            .forward(drop_units(self.features(images), self.dropout, noise))
+    }
+
+    fn embedding(&self, images: Tensor<4>) -> Option<Tensor<2>> {
+        Some(self.features(images))
     }
 }
 

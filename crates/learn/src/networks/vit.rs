@@ -184,8 +184,8 @@ fn build(params: &Params, shape: Shape, classes: usize, device: &Device) -> Resu
     }))
 }
 
-impl Architecture for Vit {
-    fn logits(&self, images: Tensor<4>, mut noise: Option<&mut Rng>) -> Tensor<2> {
+impl Vit {
+    fn features(&self, images: Tensor<4>, mut noise: Option<&mut Rng>) -> Tensor<2> {
         let tokens = self.embed.forward(patches(images, self.patch));
         let [count, _, width] = tokens.dims();
         let class = self.class_token.val().expand([count, 1, width]);
@@ -195,7 +195,17 @@ impl Architecture for Vit {
             x = block.forward(x, self.dropout, noise.as_deref_mut());
         }
         let class = self.norm.forward(x.narrow(1, 0, 1));
-        self.head.forward(class.flatten::<2>(1, 2))
+        class.flatten::<2>(1, 2)
+    }
+}
+
+impl Architecture for Vit {
+    fn logits(&self, images: Tensor<4>, noise: Option<&mut Rng>) -> Tensor<2> {
+        self.head.forward(self.features(images, noise))
+    }
+
+    fn embedding(&self, images: Tensor<4>) -> Option<Tensor<2>> {
+        Some(self.features(images, None))
     }
 }
 

@@ -2,23 +2,25 @@
 
 pub(crate) mod files;
 mod images;
+mod levels;
+mod told;
 
 use crate::{
     failure::Usage,
     open_key::KeyArgs,
     options::{FitArg, ReadingArgs},
-    talk::{STOP, Talk, table},
+    talk::{STOP, Talk},
 };
 use anyhow::Context;
+use levels::Level;
 use serde_json::json;
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::Duration,
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+use visard_audit::{
+    Access, KeyOracle, ModelSettings, Options, Progress, Report, Show, Training, Verdict, Wanted, bundled,
 };
-use visard_audit::{Access, Audit, KeyOracle, Options, Progress, Report, Show, Verdict, Wanted, bundled};
 use visard_core::{Key, Shape};
 use visard_keys::{fresh_salt, generate_secret};
+use visard_learn::networks;
 
 /// Exit code of an audit that is worse than `--fail-on` allows.
 const WORSE: u8 = 20;
@@ -30,20 +32,45 @@ const WORSE: u8 = 20;
 /// back), or not broken by these attacks at these budgets. Writes the page, and beside it the record (.json) and
 /// a table (.csv). The page shows pictures of bundled images under another key, unless --include-originals is
 /// said. Without a data set the bundled images are audited on.
+///
+/// Level M trains a network on half of the attacked images, disguised, and attacks it: who was trained on, which
+/// class an image is of, what the classes look like, a copy of the model; without a key, and with the key that an
+/// attack of the other levels recovered. The same network trained on the plain images stands beside it. It needs
+/// labels and about 200 images.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   visard audit -k owner.key fashion-mnist/ -o report.html
   visard audit -k owner.key -o report.html
   visard audit -k owner.key photos/ --fit crop --levels 1 --fail-on broken -o report.html
+  visard audit -k owner.key fashion-mnist/ --levels 1,2,3,M --train --time 3600 -o report.html
   visard audit --compare before.json after.json")]
 pub(crate) struct Args {
     #[command(flatten)]
     key: KeyArgs,
     /// Plain data set [default: the bundled images]
     data: Option<PathBuf>,
-    /// Levels to play: 1 disguised images, with and without public ones; 2 known pairs; 3 chosen images
-    #[arg(long, value_name = "LEVELS", value_delimiter = ',', default_value = "1,2,3", value_parser = clap::value_parser!(u8).range(1..=3))]
-    levels: Vec<u8>,
+    /// Levels to play: 1 disguised images, with and without public ones; 2 known pairs; 3 chosen images; M a model
+    /// trained on disguised images, without and with a key that the other levels recovered (minutes more)
+    #[arg(
+        long,
+        value_name = "LEVELS",
+        value_delimiter = ',',
+        default_value = "1,2,3",
+        value_enum
+    )]
+    levels: Vec<Level>,
+    /// Also the attacks that train networks, and a network that names what recovered pictures show (minutes more)
+    #[arg(long)]
+    train: bool,
+    /// Network of level M, with the front that the scheme recommends for it; `visard networks` lists them
+    #[arg(long, value_name = "NAME", default_value = "mlp")]
+    network: String,
+    /// Passes over the training images at level M
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    epochs: u32,
+    /// Most shadow models that an attack of level M trains
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=256))]
+    shadows: u32,
     /// Numbers of known pairs for level 2
     #[arg(long, value_name = "COUNTS", value_delimiter = ',', default_value = "1,2,5,20,100", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pairs: Vec<u32>,
@@ -75,7 +102,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "FILE", required_unless_present = "compare")]
     output: Option<PathBuf>,
     /// Show two records side by side instead, and as a page with -o
-    #[arg(long, num_args = 2, value_names = ["A.json", "B.json"], conflicts_with_all = ["data", "public", "fail_on"])]
+    #[arg(long, num_args = 2, value_names = ["A.json", "B.json"], conflicts_with_all = ["data", "public", "fail_on", "train"])]
     compare: Option<Vec<PathBuf>>,
     /// What to do with images of another size than the key's
     #[arg(long, value_enum, default_value_t = FitArg::Error)]
@@ -103,10 +130,11 @@ impl FailOn {
 impl Args {
     pub(crate) fn run(&self, talk: &Talk) -> anyhow::Result<ExitCode> {
         if let Some([a, b]) = self.compare.as_deref() {
-            return self.compare(a, b, talk);
+            return told::compare(a, b, self.output.as_deref(), talk);
         }
         let page = self.output.as_deref().context("say -o FILE")?;
         let files = files::Files::beside(page)?;
+        networks::find(&self.network)?;
         let time =
             Duration::try_from_secs_f64(self.time).map_err(|error| Usage(format!("--time: {error}")))?;
         let key = self.key.open(talk)?;
@@ -115,7 +143,7 @@ impl Args {
         let audit = &report.audit;
         let mut value = serde_json::to_value(audit)?;
         value["output"] = json!(page);
-        talk.result("audit", told(audit, page), value)?;
+        talk.result("audit", told::told(audit, page), value)?;
         let worse = self
             .fail_on
             .is_some_and(|fail_on| audit.worst() >= fail_on.verdict());
@@ -132,7 +160,7 @@ impl Args {
         pairs.dedup();
         let access: Vec<Access> = Access::ALL
             .into_iter()
-            .filter(|access| self.levels.contains(&access.number()))
+            .filter(|access| self.levels.iter().any(|level| level.name() == access.level()))
             .collect();
         let known = pairs.last().copied().unwrap_or(0);
         let subjects = match &self.data {
@@ -156,63 +184,54 @@ impl Args {
             let warning = "the page will hold plain images and their disguises under this key: keep it as you keep the \
                            images";
             talk.warn(warning);
-            return audited(key, &subjects, Show::Originals, &options, talk);
+            return audited_with(&self.training(), key, &subjects, Show::Originals, &options, talk);
         }
         let shape = subjects.shape();
         let instead = bundled::subjects(shape, wanted(shape, self.sample, known), self.seed).ok();
-        match &instead {
-            Some(instead) => audited(key, &subjects, Show::Instead(instead), &options, talk),
-            None => audited(key, &subjects, Show::Nothing, &options, talk),
+        let show = instead.as_ref().map_or(Show::Nothing, Show::Instead);
+        audited_with(&self.training(), key, &subjects, show, &options, talk)
+    }
+
+    /// What is trained.
+    fn training(&self) -> Training {
+        let models = ModelSettings {
+            epochs: self.epochs as usize,
+            shadows: self.shadows as usize,
+            ..ModelSettings::new(&self.network)
+        };
+        Training {
+            attacks: self.train,
+            models: self.levels.contains(&Level::Model).then_some(models),
         }
     }
 
     /// The command that repeats the audit, without names of files, which may tell more than the report.
     fn command(&self) -> String {
         let list = |values: &[u32]| values.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-        let levels: Vec<u32> = self.levels.iter().map(|level| u32::from(*level)).collect();
+        let levels: Vec<&str> = self.levels.iter().map(|level| level.name()).collect();
         let mut text = format!(
             "visard audit -k KEY{} --levels {} --pairs {} --sample {} --seed {} --time {} --memory {}",
             if self.data.is_some() { " DATA" } else { "" },
-            list(&levels),
+            levels.join(","),
             list(&self.pairs),
             self.sample,
             self.seed,
             self.time,
             self.memory
         );
+        if self.levels.contains(&Level::Model) {
+            text += &format!(
+                " --network {} --epochs {} --shadows {}",
+                self.network, self.epochs, self.shadows
+            );
+        }
+        if self.train {
+            text += " --train";
+        }
         if self.public.is_some() {
             text += " --public DATA";
         }
         text + " -o report.html"
-    }
-
-    fn compare(&self, a: &Path, b: &Path, talk: &Talk) -> anyhow::Result<ExitCode> {
-        let comparison = visard_audit::compare::compare(&Audit::read(a)?, &Audit::read(b)?);
-        if let Some(page) = &self.output {
-            files::write_new(page, visard_audit::page::compared(&comparison).as_bytes(), false)?;
-        }
-        let cell = |verdict: Option<Verdict>, skill: Option<f64>| {
-            let verdict = verdict.map_or("not run".to_string(), |verdict| verdict.to_string());
-            skill.map_or(verdict.clone(), |skill| format!("{verdict} ({skill:.2})"))
-        };
-        let levels = comparison
-            .levels
-            .iter()
-            .map(|row| (format!("level {}", row.of), row.verdicts, row.skills));
-        let attacks = comparison
-            .attacks
-            .iter()
-            .map(|row| (row.of.clone(), row.verdicts, row.skills));
-        let rows: Vec<Vec<String>> = levels
-            .chain(attacks)
-            .map(|(of, v, s)| vec![of, cell(v[0], s[0]), cell(v[1], s[1])])
-            .collect();
-        let mut text = table(&["", &comparison.subjects[0], &comparison.subjects[1]], &rows);
-        for caveat in &comparison.caveats {
-            text += &format!("not quite comparable: {caveat}\n");
-        }
-        talk.result("comparison", text, serde_json::to_value(&comparison)?)?;
-        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -228,8 +247,20 @@ fn wanted(shape: Shape, sample: u32, known: usize) -> Wanted {
     }
 }
 
-/// Audits a key, with another key of the same scheme beside it.
+/// Audits a key without training anything, with another key of the same scheme beside it.
 pub(crate) fn audited(
+    key: &Key,
+    subjects: &visard_audit::Subjects,
+    show: Show<'_>,
+    options: &Options,
+    talk: &Talk,
+) -> anyhow::Result<Report> {
+    audited_with(&Training::default(), key, subjects, show, options, talk)
+}
+
+/// Likewise with what `training` asks for.
+fn audited_with(
+    training: &Training,
     key: &Key,
     subjects: &visard_audit::Subjects,
     show: Show<'_>,
@@ -247,41 +278,7 @@ pub(crate) fn audited(
         bar.set_position((progress.share.clamp(0.0, 1.0) * 1000.0) as u64);
         bar.set_message(format!("{} {}", progress.attack, progress.doing));
     };
-    let report = visard_audit::run(&owner, &stranger, subjects, show, options, &watch);
+    let report = visard_audit::run_with(training, &owner, &stranger, subjects, show, options, &watch);
     bar.finish_and_clear();
     Ok(report?)
-}
-
-/// The verdicts for people.
-fn told(audit: &Audit, page: &Path) -> String {
-    let rows: Vec<Vec<String>> = audit
-        .levels
-        .iter()
-        .map(|level| {
-            vec![
-                level.access.to_string(),
-                level.verdict.to_string(),
-                if level.by.is_empty() {
-                    "-".into()
-                } else {
-                    level.by.join(", ")
-                },
-            ]
-        })
-        .collect();
-    let mut text = table(&["level", "verdict", "by"], &rows);
-    for one in &audit.not_run {
-        text += &format!("not run: {}: {}\n", one.name, one.why);
-    }
-    for attack in &audit.attacks {
-        if let Some(why) = attack.points.last().and_then(|point| point.inconclusive.as_ref()) {
-            text += &format!("inconclusive: {}: {why}\n", attack.name);
-        }
-    }
-    text + &format!(
-        "{} attacks in {:.0} s; the report is {}",
-        audit.attacks.len(),
-        audit.seconds,
-        page.display()
-    )
 }

@@ -1,8 +1,7 @@
 //! The attacks on RMT break what ATTACKS, section 4, says they break, and nothing else.
 
-mod rmt_aes;
 
-use rmt_aes::{
+use crate::rmt_aes::{
     attack, correlation, disguise, disguise_afresh, exposure, idx, key, noise, pairs, part, pictures, psnr,
     texts,
 };

@@ -1,8 +1,6 @@
 //! What the attacks on pixel-based encryption must break, and what they must not.
 
-#[path = "skk/same_key.rs"]
 mod same_key;
-#[path = "skk/support.rs"]
 mod support;
 
 use support::*;

@@ -1,8 +1,7 @@
 //! The attacks on the AES disguise read what repeats, and nothing else.
 
-mod rmt_aes;
 
-use rmt_aes::{
+use crate::rmt_aes::{
     attack, correlation, disguise, disguise_afresh, exposure, idx, key, noise, pairs, part, pictures, psnr,
 };
 use std::{path::Path, time::Duration};

@@ -1,0 +1,11 @@
+//! The attacks on each scheme: one program, so that it is linked once.
+
+mod aes;
+mod etc;
+mod le;
+mod mix;
+mod mix_stages;
+mod neuracrypt;
+mod rmt;
+mod rmt_aes;
+mod skk;
