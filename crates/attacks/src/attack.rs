@@ -84,6 +84,8 @@ pub struct AttackInfo {
     pub params: &'static [ParamSpec],
     /// Makes the helper images of chosen-plaintext attacks.
     pub helpers: Option<Helpers>,
+    /// Whether it trains networks, which takes minutes rather than seconds.
+    pub trains: bool,
     /// Runs it.
     pub run: fn(&Exposure, &Params, &Budget, &mut Rng, Progress<'_>) -> Result<Outcome>,
 }

@@ -53,7 +53,7 @@ enum Command {
     Export(commands::export::Args),
     Import(commands::import::Args),
     Attacks(commands::attacks::Args),
-    Attack(commands::attack::Args),
+    Attack(Box<commands::attack::Args>),
     Audit(commands::audit::Args),
     Study(commands::study::Args),
     Completions(commands::completions::Args),

@@ -32,6 +32,7 @@ pub(super) static INFO: AttackInfo = AttackInfo {
         default: "5000",
     }],
     helpers: None,
+    trains: false,
     run,
 };
 

@@ -16,6 +16,7 @@ pub(super) static INFO: AttackInfo = AttackInfo {
     needs: Needs::Nothing,
     params: &[],
     helpers: None,
+    trains: false,
     run: |exposure, _, _, _, _| look(exposure).map(Outcome::pictures),
 };
 

@@ -59,6 +59,7 @@ pub static ALL: &[&AttackInfo] = &[
     &instahide::clusters::INFO,
     &instahide::resolve::INFO,
     &instahide::public::INFO,
+    &instahide::learned::INFO,
     &neuracrypt::order::INFO,
     &neuracrypt::matching::INFO,
 ];
@@ -69,21 +70,4 @@ pub fn find(name: &str) -> Result<&'static AttackInfo> {
         .copied()
         .find(|info| info.name == name)
         .ok_or_else(|| Error::Unknown(name.into()))
-}
-
-/// Attacks that train networks before they attack, and so take minutes rather than seconds.
-const TRAINING: &[&str] = &[
-    "itn",
-    "itn-other-keys",
-    "gan",
-    "gan-paired",
-    "examiner",
-    "examiner-disguised",
-    "linkage-embedding",
-    "instahide-learned",
-];
-
-/// Whether an attack trains networks, which takes minutes.
-pub fn trains(info: &AttackInfo) -> bool {
-    TRAINING.contains(&info.name)
 }

@@ -74,6 +74,7 @@ pub(super) static INFO: AttackInfo = AttackInfo {
         },
     ],
     helpers: None,
+    trains: false,
     run,
 };
 

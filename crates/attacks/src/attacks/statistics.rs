@@ -22,6 +22,7 @@ pub(super) static INFO: AttackInfo = AttackInfo {
     needs: Needs::Nothing,
     params: &[],
     helpers: Some(helpers),
+    trains: false,
     run,
 };
 

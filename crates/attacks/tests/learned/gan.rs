@@ -68,7 +68,7 @@ fn what_stage_one_reads_exactly_is_left_as_it_is() {
     let stage = Stage::new("rmt", &[("noise", "100"), ("shuffle", "false")], GREY);
     let exposure = stage.paired(&truth, &known);
     let first = run("span", &exposure, &[]).unwrap();
-    let outcome = run("gan-paired", &exposure, &[("steps", "10")]).unwrap();
+    let outcome = run("gan-paired", &exposure, &[("steps", "10"), ("lr", "0.01")]).unwrap();
     check(&outcome, 5);
     assert!(psnr(&truth, &outcome) > psnr(&truth, &first) - 3.0);
     assert_ne!(outcome.reconstructions, first.reconstructions);

@@ -2,5 +2,6 @@
 
 mod examiner;
 mod gan;
+mod instahide;
 mod itn;
 mod stage;

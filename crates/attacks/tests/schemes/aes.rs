@@ -1,6 +1,5 @@
 //! The attacks on the AES disguise read what repeats, and nothing else.
 
-
 use crate::rmt_aes::{
     attack, correlation, disguise, disguise_afresh, exposure, idx, key, noise, pairs, part, pictures, psnr,
 };

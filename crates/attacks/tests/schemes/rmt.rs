@@ -1,6 +1,5 @@
 //! The attacks on RMT break what ATTACKS, section 4, says they break, and nothing else.
 
-
 use crate::rmt_aes::{
     attack, correlation, disguise, disguise_afresh, exposure, idx, key, noise, pairs, part, pictures, psnr,
     texts,

@@ -84,7 +84,7 @@ pub fn run_with(
     let plays: Vec<Play> = attacks::ALL
         .iter()
         .filter(|info| info.applies.is_empty() || info.applies.contains(&target.name()))
-        .filter(|info| training.attacks || !attacks::trains(info))
+        .filter(|info| training.attacks || !info.trains)
         .map(|info| Play::weakest(info))
         .filter(|play| options.access.contains(&play.access))
         .collect();

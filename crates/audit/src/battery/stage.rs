@@ -1,7 +1,7 @@
 //! Who plays, and on what.
 
 use crate::{Access, Error, Oracle, Result, Subjects, examined::Examiner, judge::Judge};
-use visard_attacks::{AttackInfo, Exposure, Pairs, Set, attacks};
+use visard_attacks::{AttackInfo, Exposure, Pairs, Set};
 use visard_core::params::Params;
 
 /// Numbers of disguised images that attacks of level 1 are run with, below that of all.
@@ -28,7 +28,7 @@ impl Play {
 
     /// What one of its runs weighs.
     pub(crate) fn weight(self) -> usize {
-        if attacks::trains(self.info) { TRAINING } else { 1 }
+        if self.info.trains { TRAINING } else { 1 }
     }
 }
 
@@ -99,7 +99,7 @@ impl<'a> Stage<'a> {
             }
             _ => vec![0],
         };
-        if attacks::trains(play.info) {
+        if play.info.trains {
             counts.drain(..counts.len().saturating_sub(1));
         }
         counts

@@ -40,7 +40,7 @@ impl<'a> World<'a> {
     /// the model does not take such images.
     pub(super) fn open(&'a self, cell: Cell) -> Result<Option<Opened<'a>>> {
         let victim = self.victim(cell);
-        let Some((train, query)) = self.sources(cell) else {
+        let Some([train, query]) = self.sources(cell) else {
             return Ok(None);
         };
         let people = self.people;
@@ -88,17 +88,17 @@ impl<'a> World<'a> {
     }
 
     /// What the adversary's own training images and its queries are disguised by.
-    fn sources(&'a self, cell: Cell) -> Option<(Option<&'a dyn Oracle>, Option<&'a dyn Oracle>)> {
+    fn sources(&'a self, cell: Cell) -> Option<[Option<&'a dyn Oracle>; 2]> {
         let (owner, own) = (Some(self.oracle), Some(self.stranger));
         Some(match cell {
-            Cell::Control => (None, None),
-            Cell::Crossed => (None, owner),
-            Cell::Outsider => (own, None),
-            Cell::Stranger => (own, own),
-            Cell::Holder => (owner, owner),
+            Cell::Control => [None, None],
+            Cell::Crossed => [None, owner],
+            Cell::Outsider => [own, None],
+            Cell::Stranger => [own, own],
+            Cell::Holder => [owner, owner],
             Cell::Chain => {
                 let recovered = self.recovered.as_ref()? as &dyn Oracle;
-                (Some(recovered), Some(recovered))
+                [Some(recovered); 2]
             }
         })
     }

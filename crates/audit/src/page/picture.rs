@@ -73,7 +73,7 @@ pub(super) fn classes(attack: &ModelAttacked, examples: &[Example]) -> Result<Op
         rows.push((class, cells));
     }
     Ok(Some(html! {
-        details {
+        details open {
             summary { "Pictures of " (rows.len()) " classes" }
             @for (class, cells) in rows {
                 figure.pictures {

@@ -96,6 +96,7 @@ fn draw(curves: &[Curve], low: f64) -> Result<String> {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         let mut chart = ChartBuilder::on(&area)
             .margin(8)
+            .margin_right(24)
             .x_label_area_size(36)
             .y_label_area_size(56)
             .build_cartesian_2d((low..1.0).log_scale(), (low..1.0).log_scale())

@@ -131,8 +131,8 @@ fn every_attack_on_models_is_judged() {
 #[test]
 fn what_cannot_be_played_is_said() {
     let mut images = random(GREY);
-    let bare = |set: &Set| Set::bytes(set.shape(), set.as_bytes().unwrap().to_vec()).unwrap();
-    images.attacked = bare(&images.attacked);
+    let labelled = &images.attacked;
+    images.attacked = Set::bytes(labelled.shape(), labelled.as_bytes().unwrap().to_vec()).unwrap();
     let owner = key("rmt", &[], GREY, 3, None);
     let audit = audited(&owner, &images, &[], &training(&["mia-loss"]), Show::Nothing).audit;
     assert!(audit.model.is_none() && audit.levels.is_empty());

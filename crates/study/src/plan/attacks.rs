@@ -31,7 +31,7 @@ impl Planner<'_> {
                 .fail(given.span().start, "must be a number above 0, in seconds"));
         }
         let mut levels = match &text.levels {
-            None => Access::ALL.to_vec(),
+            None => Access::IMAGES.to_vec(),
             Some(levels) if levels.get_ref().is_empty() => {
                 let problem = "levels is empty: leave it out for all, or write some of \"1\", \"1+public\", \"2\", \"3\"";
                 return Err(self.source.fail(levels.span().start, problem));

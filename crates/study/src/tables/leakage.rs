@@ -44,7 +44,7 @@ impl Results {
                     .map_or(Value::None, |figure| Value::Number(figure, 2)),
                 Value::text(found.best.as_ref().map_or("", |(_, attack)| attack)),
             ];
-            row.extend(Access::ALL.map(verdict));
+            row.extend(Access::IMAGES.map(verdict));
             row.push(Value::text(format!(
                 "{} of {}{}",
                 found.attacked,

@@ -5,6 +5,7 @@ mod aes_repeats;
 mod ele;
 mod etc;
 mod instahide;
+mod instahide_learned;
 mod linkage;
 mod rmt;
 mod rmt_alone;
@@ -44,6 +45,7 @@ pub(crate) static ALL: &[&Section] = &[
     &statistics::INFO,
     &span::INFO,
     &instahide::INFO,
+    &instahide_learned::INFO,
     &speed::INFO,
 ];
 

@@ -32,6 +32,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         default: "pairs",
     }],
     helpers: None,
+    trains: false,
     run: |exposure, params, budget, _, progress| run(exposure, params, budget, progress),
 };
 

@@ -27,6 +27,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         default: "set",
     }],
     helpers: None,
+    trains: false,
     run: |exposure, params, budget, _, progress| run(exposure, params, budget, progress),
 };
 

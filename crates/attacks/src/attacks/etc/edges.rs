@@ -35,6 +35,7 @@ pub(in super::super) static INFO: AttackInfo = AttackInfo {
         default: "2000",
     }],
     helpers: None,
+    trains: false,
     run: |exposure, params, budget, _: &mut Rng, progress| run(exposure, params, budget, progress),
 };
 

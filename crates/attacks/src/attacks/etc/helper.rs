@@ -24,6 +24,7 @@ pub(in super::super) static INFO: AttackInfo = AttackInfo {
     needs: Needs::Helpers,
     params: &PARAMS,
     helpers: Some(helpers),
+    trains: false,
     run: |exposure, params, budget, _: &mut Rng, progress| {
         Frame::new(NAME, &exposure.target)?;
         let chosen = exposure.chosen.as_ref().filter(|pairs| !pairs.plain.is_empty());

@@ -42,6 +42,7 @@ pub(in super::super) static INFO: AttackInfo = AttackInfo {
         },
     ],
     helpers: None,
+    trains: false,
     run: |exposure, params, budget, _: &mut Rng, progress| run(exposure, params, budget, progress),
 };
 

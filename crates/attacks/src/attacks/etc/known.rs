@@ -23,6 +23,7 @@ pub(in super::super) static INFO: AttackInfo = AttackInfo {
     needs: Needs::Pairs,
     params: &PARAMS,
     helpers: None,
+    trains: false,
     run: |exposure, params, budget, _: &mut Rng, progress| {
         Frame::new(NAME, &exposure.target)?;
         let pairs = exposure.pairs.as_ref().filter(|pairs| !pairs.plain.is_empty());

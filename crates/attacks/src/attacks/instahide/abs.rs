@@ -26,6 +26,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         default: "stretch",
     }],
     helpers: None,
+    trains: false,
     run: |exposure, params, _, _, progress| {
         let view = View::read(NAME, exposure)?;
         progress(0.5, "magnitudes");

@@ -12,7 +12,7 @@ const NAME: &str = "instahide-clusters";
 const FIRST: usize = 11;
 
 /// Times that a cluster must be found to be believed.
-const RECUR: usize = 3;
+pub(super) const RECUR: usize = 3;
 
 pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     name: NAME,
@@ -31,6 +31,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         default: "2000",
     }],
     helpers: None,
+    trains: false,
     run: |exposure, params, budget, rng, progress| {
         let view = View::read(NAME, exposure)?;
         if view.count() < 2 {
@@ -99,12 +100,12 @@ pub struct Wanted {
 
 impl Wanted {
     /// Encodings that a cluster has on average.
-    fn size(&self, count: usize) -> usize {
+    pub(super) fn size(&self, count: usize) -> usize {
         (count * self.each / self.images).clamp(1, count)
     }
 
     /// Bytes that the similarities, the runs and the assignment of so many encodings take, about.
-    fn bytes(&self, count: usize) -> u64 {
+    pub(super) fn bytes(&self, count: usize) -> u64 {
         let [images, seeds, size] = [self.images, self.seeds, self.size(count)].map(|n| n as u64);
         let count = count as u64;
         let runs = seeds * (16 * size + count / 8 + 64);
@@ -125,6 +126,25 @@ pub fn clusters(
     budget: &Budget,
     rng: &mut Rng,
 ) -> Result<Vec<Vec<usize>>> {
+    let runs = runs(similarity, wanted, budget, rng)?;
+    let size = wanted.size(similarity.count());
+    let mut kept = Vec::new();
+    for share in [2, 4] {
+        keep(similarity, &runs, (size / share).max(1), wanted.images, &mut kept);
+    }
+    Ok(kept.into_iter().map(|kept| kept.core).collect())
+}
+
+/// Greedy runs from many seeds, each as large as a cluster; fewer of them if the time is up.
+///
+/// # Errors
+/// If there are no images or fewer encodings than two.
+pub(super) fn runs(
+    similarity: &Similarity,
+    wanted: Wanted,
+    budget: &Budget,
+    rng: &mut Rng,
+) -> Result<Vec<Vec<usize>>> {
     let count = similarity.count();
     if wanted.images == 0 || wanted.each == 0 || count < 2 {
         return Err(Error::Exposure(format!(
@@ -137,16 +157,11 @@ pub fn clusters(
     let seeds: Vec<(usize, u64)> = (0..wanted.seeds)
         .map(|i| (order[i % count], rng.next_u64()))
         .collect();
-    let runs: Vec<Vec<usize>> = seeds
+    Ok(seeds
         .into_par_iter()
         .filter(|_| !budget.is_spent())
         .map(|(seed, random)| grow(similarity, seed, size, &mut Rng::new(random)))
-        .collect();
-    let mut kept = Vec::new();
-    for share in [2, 4] {
-        keep(similarity, &runs, (size / share).max(1), wanted.images, &mut kept);
-    }
-    Ok(kept.into_iter().map(|kept| kept.core).collect())
+        .collect())
 }
 
 /// One greedy run: `size` encodings in the order in which they were added.
@@ -176,9 +191,17 @@ fn grow(similarity: &Similarity, seed: usize, size: usize, rng: &mut Rng) -> Vec
 }
 
 /// A set of encodings, one bit each.
-type Bits = Vec<u64>;
+pub(super) type Bits = Vec<u64>;
 
-fn overlap(a: &Bits, b: &Bits) -> usize {
+/// Encodings as a set, out of `count` in all.
+pub(super) fn bits(members: &[usize], count: usize) -> Bits {
+    let mut bits = vec![0u64; count.div_ceil(64)];
+    members.iter().for_each(|i| bits[i / 64] |= 1 << (i % 64));
+    bits
+}
+
+/// How many encodings two sets have in common.
+pub(super) fn overlap(a: &Bits, b: &Bits) -> usize {
     a.iter().zip(b).map(|(a, b)| (a & b).count_ones() as usize).sum()
 }
 
@@ -191,11 +214,7 @@ struct Kept {
 /// Keeps the cores of `core` encodings that recur and are new. Of few encodings of one image, two cores may be
 /// different halves; the runs that go on from them are not.
 fn keep(similarity: &Similarity, runs: &[Vec<usize>], core: usize, images: usize, kept: &mut Vec<Kept>) {
-    let bits = |members: &[usize]| {
-        let mut bits = vec![0u64; similarity.count().div_ceil(64)];
-        members.iter().for_each(|i| bits[i / 64] |= 1 << (i % 64));
-        bits
-    };
+    let bits = |members: &[usize]| bits(members, similarity.count());
     let cores: Vec<(&[usize], Bits)> = runs
         .iter()
         .map(|run| (&run[..core], bits(&run[..core])))

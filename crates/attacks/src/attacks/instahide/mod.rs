@@ -8,6 +8,7 @@ pub(super) mod abs;
 pub mod clusters;
 pub mod coefficients;
 pub mod labels;
+pub mod learned;
 pub mod public;
 mod pursuit;
 pub mod recovery;

@@ -51,6 +51,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         },
     ],
     helpers: None,
+    trains: false,
     run,
 };
 

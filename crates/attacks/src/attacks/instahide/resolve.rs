@@ -30,7 +30,7 @@ pub(super) const START: ParamSpec = ParamSpec {
 };
 
 /// Encodings of an image below which recovery is hopeless.
-const FEWEST: usize = 8;
+pub(super) const FEWEST: usize = 8;
 
 pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     name: NAME,
@@ -53,6 +53,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         START,
     ],
     helpers: None,
+    trains: false,
     run,
 };
 
@@ -154,9 +155,9 @@ impl State {
         budget: &Budget,
     ) -> Result<(Self, f64)> {
         let fitted = fitted(view, blends, &images, known);
-        let signed = targets(view, &fitted, &images, known);
+        let signed = targets(&problem(view, &fitted, known), &images);
         let sets = partners(view, &signed, &images, budget)?;
-        let merged = merge(view, &fitted, &sets);
+        let merged = merge(view.k, &fitted, &sets);
         let fresh = |(old, new): (&Blend, &Vec<usize>)| {
             let held = |image: &&usize| !old.iter().any(|(other, _)| other == *image);
             new.iter().filter(held).count()
@@ -229,9 +230,9 @@ pub(super) fn resolve(
     }
 }
 
-/// Blends of the next sets; images that stay keep their coefficients.
-fn merge(view: &View, blends: &[Blend], sets: &[Vec<usize>]) -> Vec<Blend> {
-    let fresh = 1.0 / view.k as f64;
+/// Blends of the next sets; images that stay keep their coefficients, and others have their share of `k`.
+pub(super) fn merge(k: usize, blends: &[Blend], sets: &[Vec<usize>]) -> Vec<Blend> {
+    let fresh = 1.0 / k as f64;
     let merged = blends.iter().zip(sets).map(|(blend, set)| {
         let kept = |image: usize| {
             blend
@@ -247,31 +248,51 @@ fn merge(view: &View, blends: &[Blend], sets: &[Vec<usize>]) -> Vec<Blend> {
 }
 
 /// The magnitudes with the signs of the model, less what is known.
-fn targets(view: &View, blends: &[Blend], images: &[f32], known: Option<&[f32]>) -> Vec<f32> {
-    let len = view.shape.len();
-    let mut signed = vec![0.0; view.magnitudes.len()];
+pub(super) fn targets(problem: &Problem<'_>, images: &[f32]) -> Vec<f32> {
+    let len = problem.shape.len();
+    let mut signed = vec![0.0; problem.magnitudes.len()];
     signed
         .par_chunks_mut(len)
         .enumerate()
         .for_each(|(number, signed)| {
-            let known = known.map(|known| &known[number * len..][..len]);
+            let known = problem.known.map(|known| &known[number * len..][..len]);
             if let Some(known) = known {
                 signed.copy_from_slice(known);
             }
-            for (image, coefficient) in &blends[number] {
+            for (image, coefficient) in &problem.blends[number] {
                 for (sum, value) in signed.iter_mut().zip(&images[image * len..][..len]) {
                     *sum += *coefficient as f32 * value;
                 }
             }
             for (i, (value, magnitude)) in signed
                 .iter_mut()
-                .zip(&view.magnitudes[number * len..])
+                .zip(&problem.magnitudes[number * len..])
                 .enumerate()
             {
                 *value = magnitude.copysign(*value) - known.map_or(0.0, |known| known[i]);
             }
         });
     signed
+}
+
+/// The products of all rows with all images, both of `len` values.
+pub(super) fn products(rows: &[f32], images: &[f32], len: usize) -> Vec<f32> {
+    let count = images.len() / len;
+    let mut products = vec![0f32; rows.len() / len * count];
+    products
+        .par_chunks_mut(64 * count)
+        .zip(rows.par_chunks(64 * len))
+        .for_each(|(block, rows)| {
+            matmul(
+                MatMut::from_row_major_slice_mut(block, rows.len() / len, count),
+                Accum::Replace,
+                MatRef::from_row_major_slice(rows, rows.len() / len, len),
+                MatRef::from_row_major_slice(images, count, len).transpose(),
+                1.0,
+                Par::Seq,
+            );
+        });
+    products
 }
 
 /// Cost of a partner whose class has no weight in the label: more than any two partners explain.
@@ -286,24 +307,7 @@ fn partners(view: &View, targets: &[f32], images: &[f32], budget: &Budget) -> Re
             .map(|encoding| vec![encoding / view.each])
             .collect());
     }
-    let product = |rows: &[f32]| {
-        let mut products = vec![0f32; rows.len() / len * samples];
-        products
-            .par_chunks_mut(64 * samples)
-            .zip(rows.par_chunks(64 * len))
-            .for_each(|(block, rows)| {
-                matmul(
-                    MatMut::from_row_major_slice_mut(block, rows.len() / len, samples),
-                    Accum::Replace,
-                    MatRef::from_row_major_slice(rows, rows.len() / len, len),
-                    MatRef::from_row_major_slice(images, samples, len).transpose(),
-                    1.0,
-                    Par::Seq,
-                );
-            });
-        products
-    };
-    let (with, gram) = (product(targets), product(images));
+    let (with, gram) = (products(targets, images, len), products(images, images, len));
     let labels = view.labels();
     // What is left of an encoding without its own image, explained by another without that image.
     let cost = |number: usize, own: usize, other: usize| {

@@ -21,6 +21,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     needs: Needs::Nothing,
     params: &[],
     helpers: None,
+    trains: false,
     run: |exposure, _, budget, _, progress| {
         let view = View::read(NAME, exposure)?;
         if view.count() < 2 {
@@ -75,7 +76,16 @@ impl Similarity {
         if !budget.allows(bytes.checked_add(4 * magnitudes.len() as u64)?) {
             return None;
         }
-        let rows = standardised(magnitudes, len);
+        Self::products(&standardised(magnitudes, len), len, budget)
+    }
+
+    /// The products of all pairs of rows of `len` values; `None` if time or memory do not suffice.
+    pub(super) fn products(rows: &[f32], len: usize, budget: &Budget) -> Option<Self> {
+        let count = rows.len() / len.max(1);
+        let bytes = (count as u64).checked_mul(count as u64)?.checked_mul(4)?;
+        if !budget.allows(bytes) {
+            return None;
+        }
         let mut values = vec![0f32; count * count];
         let done = values
             .par_chunks_mut(BLOCK * count)
@@ -89,7 +99,7 @@ impl Similarity {
                 MatMut::from_row_major_slice_mut(block, height, count),
                 Accum::Replace,
                 MatRef::from_row_major_slice(own, height, len),
-                MatRef::from_row_major_slice(&rows, count, len).transpose(),
+                MatRef::from_row_major_slice(rows, count, len).transpose(),
                 1.0,
                 Par::Seq,
             );
@@ -106,6 +116,14 @@ impl Similarity {
             let apart = row.iter_mut().enumerate().filter(|(b, _)| !labels.meet(a, *b));
             apart.for_each(|(_, value)| *value = -1.0);
         });
+    }
+
+    /// Adds to the similarity of a pair, either way round.
+    pub(super) fn raise(&mut self, a: usize, b: usize, by: f32) {
+        self.values[a * self.count + b] += by;
+        if a != b {
+            self.values[b * self.count + a] += by;
+        }
     }
 
     /// Number of encodings.
@@ -138,6 +156,11 @@ impl Similarity {
     /// Area under the curve of telling the pairs that `alike` names from the others: the chance
     /// that one of them is the more similar. Similarities are taken in 2^16 steps.
     pub fn auc(&self, alike: impl Fn(usize, usize) -> bool + Sync) -> f64 {
+        self.auc_among(|a, b| Some(alike(a, b)))
+    }
+
+    /// As [`Similarity::auc`] over the pairs of which `alike` says something.
+    pub fn auc_among(&self, alike: impl Fn(usize, usize) -> Option<bool> + Sync) -> f64 {
         const STEPS: usize = 1 << 16;
         let pairs = || (0..self.count).flat_map(|a| self.row(a)[..a].iter().copied());
         let (low, high) = pairs().fold((f32::MAX, f32::MIN), |(low, high), value| {
@@ -147,7 +170,9 @@ impl Similarity {
         let mut counts = vec![[0u64; 2]; STEPS];
         for a in 0..self.count {
             for (b, value) in self.row(a)[..a].iter().enumerate() {
-                counts[((value - low) * factor) as usize][usize::from(alike(a, b))] += 1;
+                if let Some(alike) = alike(a, b) {
+                    counts[((value - low) * factor) as usize][usize::from(alike)] += 1;
+                }
             }
         }
         let (mut below, mut area, mut totals) = (0.0, 0.0, [0.0; 2]);

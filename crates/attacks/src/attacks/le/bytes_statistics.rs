@@ -22,6 +22,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     needs: Needs::Public,
     params: &[],
     helpers: None,
+    trains: false,
     run,
 };
 

@@ -20,6 +20,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     needs: Needs::Helpers,
     params: &[],
     helpers: Some(helpers),
+    trains: false,
     run,
 };
 

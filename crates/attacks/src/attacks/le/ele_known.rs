@@ -15,6 +15,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     needs: Needs::Pairs,
     params: &[],
     helpers: None,
+    trains: false,
     run,
 };
 

@@ -34,6 +34,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         default: "5000",
     }],
     helpers: None,
+    trains: false,
     run,
 };
 

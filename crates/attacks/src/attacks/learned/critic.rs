@@ -17,8 +17,8 @@ const ROUNDS: usize = 5;
 
 /// Two convolutions of 4 x 4 pixels that halve the picture, and one that judges each place of what is left.
 /// All are divided by their largest singular value (Miyato, Kataoka, Koyama, Yoshida: Spectral normalization
-/// for generative adversarial networks, ICLR 2018), which keeps the critic from becoming arbitrarily steep; the
-/// published critic does so with its second layer alone.
+/// for generative adversarial networks, ICLR 2018), which keeps the critic from becoming arbitrarily steep;
+/// the published critic does so with its second layer alone.
 #[derive(Module, Debug)]
 struct Critic {
     first: Conv2d,
@@ -127,13 +127,16 @@ mod tests {
         };
         let mut fitter = Fitter::new(critic(1, &device), fit).unwrap();
         let picture = |stripes: f32| {
-            let value = |i: usize| if i % 2 == 0 { stripes } else { -stripes };
+            let value = |i: usize| if i.is_multiple_of(2) { stripes } else { -stripes };
             tensor((0..4 * 35).map(value).collect(), [4, 1, 5, 7], &device)
         };
         let mut losses = Vec::new();
         for _ in 0..40 {
             let critic = fitter.network();
-            let loss = hinge(critic.logits(picture(1.0), None), critic.logits(picture(0.1), None));
+            let loss = hinge(
+                critic.logits(picture(1.0), None),
+                critic.logits(picture(0.1), None),
+            );
             losses.push(fitter.descend(loss));
         }
         assert!(losses[39] < 0.7 * losses[0], "{losses:?}");

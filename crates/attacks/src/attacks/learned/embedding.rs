@@ -56,6 +56,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         },
     ],
     helpers: None,
+    trains: true,
     run,
 };
 

@@ -55,7 +55,8 @@ impl Deck {
     }
 }
 
-/// Mean of the last tenth of the losses, or what there is of them; none without any, or where one is no number.
+/// Mean of the last tenth of the losses, or what there is of them; none without any, or where one is no
+/// number.
 pub(super) fn last(losses: &[f32]) -> Option<f64> {
     let end = &losses[losses.len() - losses.len().div_ceil(10)..];
     let mean = end.iter().map(|loss| f64::from(*loss)).sum::<f64>() / end.len() as f64;
@@ -76,13 +77,16 @@ pub(super) struct Fitted {
 /// Learning rate of AdamW.
 const RATE: f64 = 3e-3;
 
+/// Gives what goes into a network and what is to come out of it, for the examples at these places.
+type Batches<'a> = &'a mut dyn FnMut(&[usize], &Device) -> (Tensor<4>, Tensor<2>);
+
 /// Trains a network to paint: `examples` gives, for places below `count`, what it is shown (N, inputs, rows,
 /// columns) and what it should paint (N, values).
 pub(super) fn fit(
     (plan, painter): (&Plan, Painter),
     course: Course,
     count: usize,
-    examples: &mut dyn FnMut(&[usize], &Device) -> (Tensor<4>, Tensor<2>),
+    examples: Batches<'_>,
     (budget, rng): (&Budget, &mut Rng),
     progress: Progress<'_>,
 ) -> Result<Fitted> {

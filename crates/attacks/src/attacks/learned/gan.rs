@@ -1,10 +1,11 @@
 //! `gan` and `gan-paired`: a painter against a critic (ATTACKS, 7.4).
 //!
-//! `gan` has no pairs: the painter turns disguised images into what the critic cannot tell from public ones. A
-//! picture that looks right may show something else than the image did; whether it does is for the judge of the
-//! recovered images to say, who asks which plain image each one is nearest to. `gan-paired` has pairs: it corrects
-//! stage 1 as `itn` does, and is drawn to the truth as well (Isola, Zhu, Zhou, Efros: Image-to-image translation
-//! with conditional adversarial networks, CVPR 2017); its critic sees the disguised image beside the picture.
+//! `gan` has no pairs: the painter turns disguised images into what the critic cannot tell from public ones.
+//! A picture that looks right may show something else than the image did; whether it does is for the judge of
+//! the recovered images to say, who asks which plain image each one is nearest to. `gan-paired` has pairs: it
+//! corrects stage 1 as `itn` does, and is drawn to the truth as well (Isola, Zhu, Zhou, Efros: Image-to-image
+//! translation with conditional adversarial networks, CVPR 2017); its critic sees the disguised image beside
+//! the picture.
 //!
 //! As published: Adam at 2e-4 with a first decay of 0.5, batches of 64 where there are enough images, and the
 //! critic's first two layers. Not as published: the hinge loss, normalised kernels in the whole critic, no
@@ -12,26 +13,21 @@
 
 use super::{
     FEWEST,
-    critic::{bytes, critic, hinge},
-    fit::{Course, Deck, last},
+    duel::{Duel, Won},
+    fit::{Course, Deck},
     guess::Shown,
     paired::{FIRST, PLANES, SIDE, WIDTH, decibels, domain, prepare},
     planes::Planes,
     public,
-    unet::{Painter, Plan},
+    unet::Painter,
     unfit,
-    view::View,
+    view::{UNPAINTED, View},
 };
 use crate::{
     AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Verdict, attacks::span,
 };
-use burn::tensor::{Device, Tensor};
 use std::borrow::Cow;
 use visard_core::params::{Kind, ParamSpec, Params};
-use visard_learn::{
-    Network,
-    custom::{Fit, Fitter, training_device, values},
-};
 
 const UNPAIRED: &str = "gan";
 const PAIRED: &str = "gan-paired";
@@ -45,8 +41,8 @@ const NETWORK: ParamSpec = ParamSpec {
 
 const STEPS: ParamSpec = ParamSpec {
     name: "steps",
-    help: "steps of each side; 0: four passes over the images, at most 300 steps, which is little: the attack is \
-           at its best with thousands",
+    help: "steps of each side; 0: four passes over the images, at most 300 steps, which is little: the \
+           attack is at its best with thousands",
     kind: Kind::Int {
         min: 0,
         max: 1_000_000,
@@ -65,22 +61,24 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     name: UNPAIRED,
     title: "Adversarial network without pairs",
     paper: "arXiv 2010.06198; ito-hiroki/learnable_encryption_robustness (code)",
-    summary: "trains a network to turn disguised images into pictures that another one cannot tell from public \
-              images; they may look right and be wrong",
+    summary: "trains a network to turn disguised images into pictures that another one cannot tell from \
+              public images; they may look right and be wrong",
     level: Level::Disguised,
     applies: span::APPLIES,
     needs: Needs::Public,
     params: &[NETWORK, PLANES, STEPS, RATE, WIDTH],
     helpers: None,
+    trains: true,
     run: unpaired,
 };
 
 pub(in crate::attacks) static PAIRED_INFO: AttackInfo = AttackInfo {
     name: PAIRED,
     title: "Adversarial network with pairs",
-    paper: "Isola, Zhu, Zhou, Efros: Image-to-image translation with conditional adversarial networks, CVPR 2017",
-    summary: "corrects the pictures of affine combinations of known pairs by a network that is drawn to the truth \
-              and to what another one takes for real; they may look better than they are",
+    paper: "Isola, Zhu, Zhou, Efros: Image-to-image translation with conditional adversarial networks, CVPR \
+            2017",
+    summary: "corrects the pictures of affine combinations of known pairs by a network that is drawn to the \
+              truth and to what another one takes for real; they may look better than they are",
     level: Level::Pairs,
     applies: span::APPLIES,
     needs: Needs::Pairs,
@@ -99,118 +97,13 @@ pub(in crate::attacks) static PAIRED_INFO: AttackInfo = AttackInfo {
         WIDTH,
     ],
     helpers: None,
+    trains: true,
     run: paired,
 };
 
 /// Four passes, at most 300 steps of at most 64 images.
 fn course(asked: i64, examples: usize) -> Course {
     Course::new(asked, examples, 4, 64, 300)
-}
-
-/// Disguised images (N, inputs, rows, columns) and real pictures (N, values), drawn at random.
-type Batches<'a> = &'a mut dyn FnMut(&mut Rng, &Device) -> (Tensor<4>, Tensor<2>);
-
-/// The rules of a duel between painter and critic.
-struct Duel {
-    plan: Plan,
-    painter: Painter,
-    course: Course,
-    rate: f64,
-    /// Weight of the mean absolute error where the real pictures are the truth; the critic then sees what the
-    /// painter was shown.
-    truth: Option<f64>,
-}
-
-/// What came out of it.
-struct Won {
-    network: Box<dyn Network>,
-    steps: usize,
-    /// Losses at the end, where they are numbers.
-    critic: Option<f64>,
-    painter: Option<f64>,
-}
-
-impl Duel {
-    fn channels(&self) -> usize {
-        match self.truth {
-            Some(_) => self.plan.outputs + self.plan.inputs,
-            None => self.plan.outputs,
-        }
-    }
-
-    fn bytes(&self) -> u64 {
-        let batch = self.course.batch;
-        self.plan.bytes(self.painter, batch) + bytes(batch, self.plan.rows * self.plan.columns)
-    }
-
-    /// What the critic sees of pictures (N, values).
-    fn seen(&self, pictures: Tensor<2>, shown: &Tensor<4>) -> Tensor<4> {
-        let Plan {
-            outputs,
-            rows,
-            columns,
-            ..
-        } = self.plan;
-        let count = pictures.dims()[0];
-        let pictures = pictures.reshape([count, outputs, rows, columns]);
-        match self.truth {
-            Some(_) => {
-                let shown = shown.clone().narrow(2, 0, rows).narrow(3, 0, columns);
-                Tensor::cat(vec![pictures, shown], 1)
-            }
-            None => pictures,
-        }
-    }
-
-    fn fight(
-        &self,
-        batches: Batches<'_>,
-        (budget, rng): (&Budget, &mut Rng),
-        progress: Progress<'_>,
-    ) -> Result<Won> {
-        let device = training_device();
-        let mut settings = || Fit {
-            lr: self.rate,
-            steps: self.course.steps,
-            beta: 0.5,
-            weight_decay: 0.0,
-            seed: rng.next_u64(),
-        };
-        let mut painter = Fitter::new(self.plan.build(self.painter, &device), settings())?;
-        let mut judge = Fitter::new(critic(self.channels(), &device), settings())?;
-        let (mut critic_losses, mut painter_losses) = (Vec::new(), Vec::new());
-        while painter_losses.len() < self.course.steps && !budget.is_spent() {
-            let share = painter_losses.len() as f64 / self.course.steps as f64;
-            progress(share, "training a painter and a critic");
-            let (shown, real) = batches(rng, &device);
-            let painted = painter.network().logits(shown.clone(), None);
-            // To the critic the painted pictures are given: its step must not reach the painter.
-            let given = Tensor::from_inner(painted.clone().inner());
-            let told = judge.network();
-            let loss = hinge(
-                told.logits(self.seen(real.clone(), &shown), None),
-                told.logits(self.seen(given, &shown), None),
-            );
-            critic_losses.push(judge.descend(loss));
-            let said = judge
-                .network()
-                .frozen()
-                .logits(self.seen(painted.clone(), &shown), None);
-            let mut loss = -said.mean();
-            if let Some(weight) = self.truth {
-                loss = loss + (painted - real).abs().mean() * weight;
-            }
-            painter_losses.push(values(loss.clone().inner()).first().copied().unwrap_or(f32::NAN));
-            let mut gradients = loss.backward();
-            painter.step(&mut gradients);
-        }
-        Ok(Won {
-            network: painter.network().inference(),
-            steps: painter_losses.len(),
-            critic: last(&critic_losses),
-            painter: last(&painter_losses),
-        })
-    }
 }
 
 /// Figures of a duel; whether it came to its end.
@@ -226,8 +119,6 @@ fn tell(outcome: &mut Outcome, won: &Won, course: Course) -> bool {
     }
     won.steps == course.steps
 }
-
-const UNPAINTED: &str = "the time was up before the pictures were painted";
 
 fn unpaired(
     exposure: &Exposure,

@@ -1,9 +1,10 @@
 //! `itn`: affine combinations of known pairs, then a U-Net that corrects them (ATTACKS, 7.3).
 //!
-//! A network that shares its weights over all places cannot undo keys that differ from place to place, such as
-//! those of ELE, EtC, SKK or RMT. That is left to stage 1, a ridge regression for each position of what a scheme
-//! transforms on its own, on nibbles where a scheme works on nibbles. The network sees stage 1's picture and the
-//! disguised image, and learns what is left. It is kept only if it comes nearer to pairs that neither stage saw.
+//! A network that shares its weights over all places cannot undo keys that differ from place to place, such
+//! as those of ELE, EtC, SKK or RMT. That is left to stage 1, a ridge regression for each position of what a
+//! scheme transforms on its own, on nibbles where a scheme works on nibbles. The network sees stage 1's
+//! picture and the disguised image, and learns what is left. It is kept only if it comes nearer to pairs that
+//! neither stage saw.
 //!
 //! The published code puts a sigmoid on an output that was bounded to -1 to 1 before, so that it cannot paint
 //! anything darker than mid-grey. Here nothing bounds what is painted while it is trained.
@@ -23,8 +24,8 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     name: NAME,
     title: "Inverse transformation network",
     paper: "ito-hiroki/learnable_encryption_robustness (code); the ridge regression first by this project",
-    summary: "reads the images by affine combinations of known pairs, and trains a U-Net to correct them, which is \
-              kept if it comes nearer to pairs that were kept back",
+    summary: "reads the images by affine combinations of known pairs, and trains a U-Net to correct them, \
+              which is kept if it comes nearer to pairs that were kept back",
     level: Level::Pairs,
     applies: span::APPLIES,
     needs: Needs::Pairs,
@@ -32,8 +33,8 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         FIRST,
         ParamSpec {
             name: "network",
-            help: "what corrects stage 1: a U-Net; blocks: the published network, each 4 x 4 pixels on their own; \
-                   none",
+            help: "what corrects stage 1: a U-Net; blocks: the published network, each 4 x 4 pixels on their \
+                   own; none",
             kind: Kind::Choice(&["unet", "blocks", "none"]),
             default: "unet",
         },
@@ -50,6 +51,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         WIDTH,
     ],
     helpers: None,
+    trains: true,
     run,
 };
 
@@ -87,7 +89,9 @@ fn run(
         &told,
     )?;
     outcome.figures.insert("steps", fitted.steps as f64);
-    outcome.figures.extend(fitted.loss.map(|loss| ("training_loss", loss)));
+    outcome
+        .figures
+        .extend(fitted.loss.map(|loss| ("training_loss", loss)));
     let late = |outcome: &mut Outcome| {
         outcome.verdict = Verdict::Inconclusive(format!(
             "the time was up after {} of {} steps of training; these pictures are those of stage 1",

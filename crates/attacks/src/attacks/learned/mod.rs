@@ -1,6 +1,7 @@
 //! Attacks that train networks (ATTACKS, section 7).
 
 mod critic;
+mod duel;
 pub(super) mod embedding;
 pub mod examiner;
 mod fit;
@@ -30,7 +31,11 @@ fn unfit(attack: &'static str, target: &Target, problem: impl Into<String>) -> E
 /// The images at these places, in this order, with their class numbers.
 fn pick(set: &Set, places: &[usize]) -> Result<Set> {
     fn gather<T: Copy>(values: &[T], places: &[usize], len: usize) -> Vec<T> {
-        places.iter().flat_map(|p| &values[p * len..][..len]).copied().collect()
+        places
+            .iter()
+            .flat_map(|p| &values[p * len..][..len])
+            .copied()
+            .collect()
     }
     let len = set.shape().len();
     let pixels = match set.pixels() {

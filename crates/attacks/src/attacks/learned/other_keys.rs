@@ -1,10 +1,11 @@
 //! `itn-other-keys`: a network that learned to undo other keys than the attacked one (ATTACKS, 7.3).
 //!
-//! The adversary disguises public images under keys of its own and trains a network to undo all of them at once;
-//! what it then reads of the attacked images it reads without their key. Only what looks alike under all keys can
-//! be read so: what a scheme leaves in sight, such as the picture in steps of a block, or outlines after folding.
-//! A linear map for each position, which undoes one key, is of no use for another, so there is none here. That
-//! this attack fails says nothing about attacks on the key itself: then only this architecture finds nothing.
+//! The adversary disguises public images under keys of its own and trains a network to undo all of them at
+//! once; what it then reads of the attacked images it reads without their key. Only what looks alike under
+//! all keys can be read so: what a scheme leaves in sight, such as the picture in steps of a block, or
+//! outlines after folding. A linear map for each position, which undoes one key, is of no use for another, so
+//! there is none here. That this attack fails says nothing about attacks on the key itself: then only this
+//! architecture finds nothing.
 
 use super::{
     fit::{Course, fit},
@@ -15,7 +16,7 @@ use super::{
     public,
     unet::Painter,
     unfit,
-    view::View,
+    view::{UNPAINTED, View},
 };
 use crate::{
     AttackInfo, Budget, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Set, Target, Verdict,
@@ -32,8 +33,8 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     name: NAME,
     title: "Inverse transformation network, other keys",
     paper: "ito-hiroki/learnable_encryption_robustness (code)",
-    summary: "trains a network to undo other keys, under which it disguises public images itself, and shows it the \
-              attacked images; reads what looks alike under all keys",
+    summary: "trains a network to undo other keys, under which it disguises public images itself, and shows \
+              it the attacked images; reads what looks alike under all keys",
     level: Level::Disguised,
     applies: span::APPLIES,
     needs: Needs::Public,
@@ -53,8 +54,8 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         PLANES,
         ParamSpec {
             name: "steps",
-            help: "steps of training; 0: four passes over the public images, each time under another key, at most \
-                   20,000 steps",
+            help: "steps of training; 0: four passes over the public images, each time under another key, at \
+                   most 20,000 steps",
             kind: Kind::Int {
                 min: 0,
                 max: 1_000_000,
@@ -64,6 +65,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         WIDTH,
     ],
     helpers: None,
+    trains: true,
     run,
 };
 
@@ -155,7 +157,10 @@ fn run(
     let course = Course::new(params.int("steps"), train.len(), 4, 32, 20_000);
     let painter = Painter::of(params.text("network"), params.int("width"));
     let (plan, count) = (view.plan(), train.len());
-    if let Some(why) = budget.lacks(bytes + plan.bytes(painter, course.batch), "the network and its images") {
+    if let Some(why) = budget.lacks(
+        bytes + plan.bytes(painter, course.batch),
+        "the network and its images",
+    ) {
         return Ok(Outcome::inconclusive(why));
     }
     let told = |share: f64, doing: &str| progress(0.2 + 0.7 * share, doing);
@@ -166,7 +171,10 @@ fn run(
         &mut |places, device| {
             let rows: Vec<_> = places.iter().map(|p| (&own[p / count], p % count)).collect();
             let images: Vec<usize> = places.iter().map(|p| p % count).collect();
-            (view.show(&rows, device), view.truth(&train_plain, &images, device))
+            (
+                view.show(&rows, device),
+                view.truth(&train_plain, &images, device),
+            )
         },
         (budget, rng),
         &told,
@@ -175,7 +183,9 @@ fn run(
     outcome.figures.insert("public", public.len() as f64);
     outcome.figures.insert("keys", keys as f64);
     outcome.figures.insert("steps", fitted.steps as f64);
-    outcome.figures.extend(fitted.loss.map(|loss| ("training_loss", loss)));
+    outcome
+        .figures
+        .extend(fitted.loss.map(|loss| ("training_loss", loss)));
     let whole = fitted.steps == course.steps;
     if !whole {
         let why = format!("the time was up after {} of {} steps", fitted.steps, course.steps);
@@ -199,7 +209,7 @@ fn run(
     }
     match view.paint(network, &lines.show(&exposure.disguised), left, &told)? {
         Some(pictures) => outcome.reconstructions = Some(pictures),
-        None => outcome.verdict = Verdict::Inconclusive("the time was up before the pictures were painted".into()),
+        None => outcome.verdict = Verdict::Inconclusive(UNPAINTED.into()),
     }
     Ok(outcome)
 }

@@ -1,8 +1,8 @@
 //! What attacks with pairs that train a network have in common: stage 1, and what the network learns from.
 //!
-//! A network that corrects stage 1 must learn from pictures that stage 1 did not see, or it would be shown better
-//! ones than it has to correct later. So each half of the pairs is read with the other half, and a fifth of all
-//! pairs is kept back to judge both stages.
+//! A network that corrects stage 1 must learn from pictures that stage 1 did not see, or it would be shown
+//! better ones than it has to correct later. So each half of the pairs is read with the other half, and a
+//! fifth of all pairs is kept back to judge both stages.
 
 use super::{
     FEWEST,
@@ -32,16 +32,16 @@ pub(super) const SIDE: usize = 4;
 
 pub(super) const FIRST: ParamSpec = ParamSpec {
     name: "first",
-    help: "stage 1, whose pictures the network corrects: ridge, as the attack span; none: each value from the one \
-           at its place, by one line for each channel",
+    help: "stage 1, whose pictures the network corrects: ridge, as the attack span; none: each value from \
+           the one at its place, by one line for each channel",
     kind: Kind::Choice(&["ridge", "none"]),
     default: "ridge",
 };
 
 pub(super) const PLANES: ParamSpec = ParamSpec {
     name: "planes",
-    help: "what is seen of a disguised byte: its value, its nibbles or its bits; auto: nibbles for schemes on \
-           nibbles, else values",
+    help: "what is seen of a disguised byte: its value, its nibbles or its bits; auto: nibbles for schemes \
+           on nibbles, else values",
     kind: Kind::Choice(&["auto", "values", "nibbles", "bits"]),
     default: "auto",
 };
@@ -60,7 +60,8 @@ pub(super) const WIDTH: ParamSpec = ParamSpec {
 pub(super) fn domain(attack: &'static str, exposure: &Exposure, params: &Params) -> Result<Domain> {
     let target = &exposure.target;
     if !span::APPLIES.contains(&target.name()) {
-        let problem = "it needs one disguised image for each plain one, made of it alone, that is an image itself";
+        let problem =
+            "it needs one disguised image for each plain one, made of it alone, that is an image itself";
         return Err(unfit(attack, target, problem));
     }
     let floats = target.scheme.output(target.plain)?.dtype == Dtype::F32;
@@ -94,8 +95,8 @@ pub(super) fn decibels(mse: f64) -> f64 {
     metrics::psnr_of(mse.max(1e-9))
 }
 
-/// Stage 1, and the lesson of stage 2 where there is something to learn. An outcome without a lesson is final.
-/// `course` tells from the steps that are asked for and the number of examples how long stage 2 takes.
+/// Stage 1, and the lesson of stage 2 where there is something to learn. An outcome without a lesson is
+/// final. `course` tells from the steps that are asked for and the number of examples how long stage 2 takes.
 ///
 /// # Errors
 /// If the scheme does not fit, or there are no pairs.

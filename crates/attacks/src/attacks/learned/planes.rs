@@ -186,7 +186,10 @@ mod tests {
             }
         }
         for (mean, square) in sums {
-            assert!(mean.abs() < 1e-4 && (square - 1.0).abs() < 1e-3, "{mean} {square}");
+            assert!(
+                mean.abs() < 1e-4 && (square - 1.0).abs() < 1e-3,
+                "{mean} {square}"
+            );
         }
         let mut out = vec![0.0; planes.len()];
         planes.write(&set, 0, &mut out);

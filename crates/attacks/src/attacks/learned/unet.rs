@@ -17,8 +17,8 @@ const BLOCK: usize = 4;
 /// Which network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Painter {
-    /// Ronneberger, Fischer, Brox: U-Net, MICCAI 2015, in small: two halvings, widths w, 2w, 4w. It keeps to a
-    /// grid of 4 x 4 pixels, so that it can learn what a key does to each place of a block.
+    /// Ronneberger, Fischer, Brox: U-Net, MICCAI 2015, in small: two halvings, widths w, 2w, 4w. It keeps to
+    /// a grid of 4 x 4 pixels, so that it can learn what a key does to each place of a block.
     UNet {
         /// Channels at full size.
         width: usize,
@@ -106,8 +106,8 @@ fn spread(x: Tensor<4>, side: usize) -> Tensor<4> {
 /// From the last feature maps to the picture in a row.
 #[derive(Module, Debug)]
 struct End {
-    /// What the correction of a guess is multiplied by, for each channel: 0 at first, so that training starts at
-    /// the guess.
+    /// What the correction of a guess is multiplied by, for each channel: 0 at first, so that training starts
+    /// at the guess.
     gain: Option<Param<Tensor<1>>>,
     outputs: usize,
     rows: usize,
@@ -123,7 +123,10 @@ impl End {
             }
             None => painted,
         };
-        painted.narrow(2, 0, self.rows).narrow(3, 0, self.columns).flatten(1, 3)
+        painted
+            .narrow(2, 0, self.rows)
+            .narrow(3, 0, self.columns)
+            .flatten(1, 3)
     }
 }
 
@@ -257,7 +260,11 @@ mod tests {
 
     #[test]
     fn channels_of_a_place_become_its_pixels() {
-        let x = tensor((0..8).map(|i| i as f32).collect(), [1, 4, 1, 2], &custom::device());
+        let x = tensor(
+            (0..8).map(|i| i as f32).collect(),
+            [1, 4, 1, 2],
+            &custom::device(),
+        );
         // Channel 2 a + b of a place is its pixel (a, b).
         assert_eq!(
             values(spread(x, 2).flatten::<1>(0, 3)),

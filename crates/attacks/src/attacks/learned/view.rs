@@ -6,6 +6,9 @@ use burn::tensor::{Device, Tensor};
 use visard_core::{Pixels, Shape};
 use visard_learn::{Network, custom};
 
+/// Why a network that was trained to its end made no pictures.
+pub(super) const UNPAINTED: &str = "the time was up before the pictures were painted";
+
 /// Images that are painted at a time.
 const AT_ONCE: usize = 32;
 

@@ -45,6 +45,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         default: "30",
     }],
     helpers: None,
+    trains: false,
     run: |exposure, params, budget, _, progress| {
         let values = exposure.disguised.to_floats();
         let tokens = tokens(NAME, exposure, &values)?;

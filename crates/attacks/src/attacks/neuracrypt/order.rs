@@ -29,6 +29,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         default: "10",
     }],
     helpers: None,
+    trains: false,
     run: |exposure, params, budget, _, progress| {
         let values = exposure.disguised.to_floats();
         let tokens = tokens(NAME, exposure, &values)?;

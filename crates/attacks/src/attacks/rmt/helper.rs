@@ -30,6 +30,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         DENOISE,
     ],
     helpers: Some(helpers),
+    trains: false,
     run: |exposure, params, budget, _, progress| run(exposure, params, budget, progress),
 };
 

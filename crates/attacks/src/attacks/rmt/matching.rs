@@ -19,6 +19,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     needs: Needs::Pairs,
     params: &[MATCH_PAIRS, ESTIMATOR, INTERCEPT, DENOISE],
     helpers: None,
+    trains: false,
     run: |exposure, params, budget, _, progress| {
         if !Model::of("rmt-matching", &exposure.target)?.shuffled {
             let problem = "its blocks are not moved; rmt-regression needs no matching".into();

@@ -50,6 +50,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         DENOISE,
     ],
     helpers: None,
+    trains: false,
     run: |exposure, params, budget, _, progress| run(exposure, params, budget, progress),
 };
 

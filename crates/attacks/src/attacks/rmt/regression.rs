@@ -32,6 +32,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     needs: Needs::Pairs,
     params: &[ESTIMATOR, INTERCEPT, DENOISE, MATCH_PAIRS],
     helpers: None,
+    trains: false,
     run: |exposure, params, budget, _, progress| run("rmt-regression", exposure, params, budget, progress),
 };
 

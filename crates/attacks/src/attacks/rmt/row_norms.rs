@@ -14,6 +14,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     needs: Needs::Nothing,
     params: &[],
     helpers: None,
+    trains: false,
     run: |exposure, _, _, _, progress| {
         progress(0.0, "row norms");
         run(exposure)

@@ -33,6 +33,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         default: "0",
     }],
     helpers: None,
+    trains: false,
     run,
 };
 

@@ -22,6 +22,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     needs: Needs::Pairs,
     params: &[],
     helpers: None,
+    trains: false,
     run,
 };
 

@@ -29,6 +29,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         default: "false",
     }],
     helpers: None,
+    trains: false,
     run,
 };
 

@@ -58,6 +58,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         },
     ],
     helpers: None,
+    trains: false,
     run,
 };
 

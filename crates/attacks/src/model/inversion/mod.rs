@@ -102,8 +102,8 @@ pub(super) static PRIOR: ModelAttackInfo = ModelAttackInfo {
     paper: "after Fredrikson, Jha, Ristenpart, CCS 2015; total variation after Mahendran, Vedaldi: \
             Understanding deep image representations by inverting them, CVPR 2015; principal components by \
             this project",
-    summary: "as mi-face, but begins with the mean of the adversary's own pictures, stays among combinations \
-              of their principal components, and prefers smooth pictures",
+    summary: "does as mi-face does, but begins with the mean of the adversary's own pictures, stays among \
+              combinations of their principal components, and prefers smooth pictures",
     aim: Aim::Inversion,
     reach: Reach::Weights,
     params: &[

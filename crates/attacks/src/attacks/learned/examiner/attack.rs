@@ -51,6 +51,7 @@ pub(in crate::attacks) static PLAIN: AttackInfo = AttackInfo {
         },
     ],
     helpers: None,
+    trains: true,
     run: run_plain,
 };
 
@@ -76,6 +77,7 @@ pub(in crate::attacks) static DISGUISED: AttackInfo = AttackInfo {
         },
     ],
     helpers: None,
+    trains: true,
     run: run_disguised,
 };
 
