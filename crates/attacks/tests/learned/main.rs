@@ -4,4 +4,5 @@ mod examiner;
 mod gan;
 mod instahide;
 mod itn;
+mod neuracrypt;
 mod stage;

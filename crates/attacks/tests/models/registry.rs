@@ -199,8 +199,11 @@ fn weights_are_needed_where_an_attack_says_so() {
     }
 }
 
+/// What is wrong with pictures, and a change that makes it so.
+type Spoil = (&'static str, fn(&mut Forms));
+
 /// The same pictures with something wrong about them.
-fn spoilt() -> Vec<(&'static str, fn(&mut Forms))> {
+fn spoilt() -> Vec<Spoil> {
     vec![
         ("labels are missing", |forms| forms.query.labels.clear()),
         ("labels are missing in training", |forms| {

@@ -3,7 +3,7 @@
 
 use super::{
     Tokens, distances,
-    geometry::{match_squares, profiles, quantile, ranks},
+    geometry::{match_squares, profiles_beside, quantile, ranks, ranks_beside},
     hungarian,
 };
 use crate::{Budget, Rng};
@@ -19,6 +19,10 @@ const RANDOM: usize = 12;
 /// Matchings that are given, the cheapest first.
 const GIVEN: usize = 8;
 
+/// Of twice as many images or more, each is compared with so many to twice as many of them, which tells
+/// quantiles as well and takes far less time than comparing all with all.
+pub(super) const BESIDE: usize = 256;
+
 /// Features of a set of images.
 pub(super) struct Features {
     images: usize,
@@ -32,14 +36,18 @@ pub(super) struct Features {
 impl Features {
     pub(super) fn of(tokens: Tokens<'_>) -> Self {
         let (images, places, width) = (tokens.images(), tokens.places, tokens.width);
+        let step = (images / BESIDE).max(1);
+        let columns = images.div_ceil(step);
         let each: Vec<(Vec<f32>, Vec<f32>)> = (0..places)
             .into_par_iter()
             .map(|place| {
                 let rows = (0..images).flat_map(|image| &tokens.image(image)[place * width..][..width]);
                 let rows: Vec<f32> = rows.copied().collect();
-                let apart = distances(&rows, &rows, width);
-                let profile = profiles(&ranks(&apart, images), images, EACH);
-                (profile, shape(apart, images))
+                let beside: Vec<f32> = rows.chunks(width).step_by(step).flatten().copied().collect();
+                let apart = distances(&rows, &beside, width);
+                let ranks = ranks_beside(&apart, columns, step);
+                let profile = profiles_beside(&ranks, columns, step, EACH);
+                (profile, shape(apart, columns, step))
             })
             .collect();
         let mut values = vec![0f32; images * places * EACH];
@@ -100,8 +108,11 @@ impl Features {
 }
 
 /// Quantiles of the distances between different images, over their mean.
-fn shape(apart: Vec<f64>, images: usize) -> Vec<f32> {
-    let others = apart.iter().enumerate().filter(|(i, _)| i / images != i % images);
+fn shape(apart: Vec<f64>, columns: usize, step: usize) -> Vec<f32> {
+    let others = apart
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| i / columns != i % columns * step);
     let mut sorted: Vec<f32> = others.map(|(_, d)| *d as f32).collect();
     sorted.sort_unstable_by(f32::total_cmp);
     let mean = sorted.iter().map(|d| f64::from(*d)).sum::<f64>() / sorted.len().max(1) as f64;

@@ -72,8 +72,13 @@ pub(super) fn moment_geometry(tokens: Tokens<'_>) -> Vec<f64> {
 
 /// Distances by their rank among all, from 0 to 1, so that units do not matter.
 pub(super) fn ranks(distances: &[f64], images: usize) -> Vec<f32> {
+    ranks_beside(distances, images, 1)
+}
+
+/// As [`ranks`], of distances to every `step`th image alone, `columns` of them.
+pub(super) fn ranks_beside(distances: &[f64], columns: usize, step: usize) -> Vec<f32> {
     let mut order: Vec<usize> = (0..distances.len())
-        .filter(|i| i / images != i % images)
+        .filter(|i| i / columns != i % columns * step)
         .collect();
     order.par_sort_unstable_by(|a, b| distances[*a].total_cmp(&distances[*b]).then(a.cmp(b)));
     let mut ranks = vec![0f32; distances.len()];
@@ -92,14 +97,19 @@ pub(super) fn ranks(distances: &[f64], images: usize) -> Vec<f32> {
 /// The distances of each image to all others as `count` quantiles, the least first: what tells an image
 /// without knowing any other, in sets of different size.
 pub(super) fn profiles(ranks: &[f32], images: usize, count: usize) -> Vec<f32> {
+    profiles_beside(ranks, images, 1, count)
+}
+
+/// As [`profiles`], of distances to every `step`th image alone, `columns` of them.
+pub(super) fn profiles_beside(ranks: &[f32], columns: usize, step: usize, count: usize) -> Vec<f32> {
     ranks
-        .par_chunks(images)
+        .par_chunks(columns)
         .enumerate()
         .flat_map_iter(|(own, row)| {
             let mut others: Vec<f32> = row
                 .iter()
                 .enumerate()
-                .filter(|(image, _)| *image != own)
+                .filter(|(image, _)| *image * step != own)
                 .map(|(_, rank)| *rank)
                 .collect();
             others.sort_unstable_by(f32::total_cmp);

@@ -3,10 +3,10 @@
 //! them trains a linear decoder, which matches the rest.
 
 use super::{
-    Tokens, aligned_material,
+    Tokens, aligned_material, contrast,
     decode::Decoder,
     distances,
-    features::{Features, match_features, places_of},
+    features::{self, Features, match_features, places_of},
     geometry::{agree, follow, geometry, match_squares, moment_geometry, profiles, ranks},
     hungarian, order, tokens,
 };
@@ -37,16 +37,25 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     level: Level::Disguised,
     applies: &["neuracrypt"],
     needs: Needs::Public,
-    params: &[ParamSpec {
-        name: "rounds",
-        help: "most times that images are matched again in each stage, by their distances to matched ones and by \
-               what is decoded",
-        kind: Kind::Int { min: 0, max: 200 },
-        default: "30",
-    }],
+    params: &[
+        ParamSpec {
+            name: "rounds",
+            help: "most times that images are matched again in each stage, by their distances to matched ones and \
+                   by what is decoded",
+            kind: Kind::Int { min: 0, max: 200 },
+            default: "30",
+        },
+        ParamSpec {
+            name: "metric",
+            help: "what first matchings are made by: moments and distances; or also what networks learned of the \
+                   moments under random encoders, which takes longer",
+            kind: Kind::Choice(&["moments", "learned"]),
+            default: "moments",
+        },
+    ],
     helpers: None,
     trains: false,
-    run: |exposure, params, budget, _, progress| {
+    run: |exposure, params, budget, rng, progress| {
         let values = exposure.disguised.to_floats();
         let tokens = tokens(NAME, exposure, &values)?;
         let public = public(exposure, tokens.images())?;
@@ -76,7 +85,21 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
             places: tokens.places,
             width: patches.len() / (public.len() * tokens.places),
         };
-        let matched = match_images(placed, plain, rounds, budget)?;
+        let learned = match params.text("metric") {
+            "learned" => {
+                let told = |share: f64, doing: &str| progress(0.3 + 0.3 * share, doing);
+                match contrast::learned(exposure, public, tokens, plain, budget, rng, &told)? {
+                    Some(learned) => Some(learned),
+                    None => {
+                        let why = "the time was up before the metric was learned";
+                        return Ok(Outcome::inconclusive(why));
+                    }
+                }
+            }
+            _ => None,
+        };
+        let more = learned.as_ref().map(|learned| learned.images.clone());
+        let matched = match_from(placed, plain, more, rounds, budget)?;
         let (bytes, len) = (public.as_bytes()?, public.shape().len());
         let pictures = matched
             .images
@@ -86,6 +109,9 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         outcome.figures.insert("agreement", matched.agreement);
         outcome.figures.insert("decoded", matched.decoded);
         outcome.figures.insert("separation", aligned.separation);
+        if let Some(learned) = learned {
+            outcome.figures.insert("auc_own", learned.own);
+        }
         let own = |orders: &Vec<usize>| orders.iter().map(|place| matched.places[*place]).collect();
         let orders: Vec<Vec<usize>> = aligned.orders.iter().map(own).collect();
         aligned_material(&mut outcome, &orders)?;
@@ -127,14 +153,15 @@ fn bytes(tokens: Tokens<'_>, public: &Set) -> u64 {
     let squares = images * images + plain * plain + images * plain;
     let linear = tokens.values.len() as u64 + plain * public.shape().len() as u64;
     let threads = rayon::current_num_threads() as u64;
-    order::bytes(tokens) + 40 * squares + 32 * threads * plain * plain + 120 * linear
+    let beside = plain.min(2 * features::BESIDE as u64);
+    order::bytes(tokens) + 40 * squares + 32 * threads * plain * beside + 120 * linear
 }
 
 /// Matchings that decoders go on with.
 const STARTS: usize = 5;
 
 /// Patches of plain images as tokens, in the order of the places (SPEC 6.13-1).
-fn patches(set: &Set, side: usize) -> Result<Vec<f32>> {
+pub(super) fn patches(set: &Set, side: usize) -> Result<Vec<f32>> {
     let grid = Grid::new(set.shape(), side.max(1));
     let mut padded = vec![0f32; grid.padded().len()];
     let mut patches = Vec::with_capacity(set.len() * padded.len());
@@ -175,6 +202,17 @@ pub fn match_images(
     rounds: usize,
     budget: &Budget,
 ) -> Result<Matched> {
+    match_from(disguised, plain, None, rounds, budget)
+}
+
+/// As [`match_images`], where one more matching may be at hand to start from.
+fn match_from(
+    disguised: Tokens<'_>,
+    plain: Tokens<'_>,
+    more: Option<Vec<usize>>,
+    rounds: usize,
+    budget: &Budget,
+) -> Result<Matched> {
     disguised.check()?;
     plain.check()?;
     let (images, all) = (disguised.images(), plain.images());
@@ -186,15 +224,19 @@ pub fn match_images(
     }
     let secret = ranks(&geometry(disguised), images);
     let open = ranks(&geometry(plain), all);
-    let more = moment_costs(disguised, plain);
+    let costs = moment_costs(disguised, plain);
     let squares = [&secret[..], &open[..]];
-    let (first, _) = match_squares(squares, [images, all], more, rounds, budget);
+    let (first, _) = match_squares(squares, [images, all], costs, rounds, budget);
     let features = [disguised, plain].map(Features::of);
     let placed = |images: Vec<usize>| {
         let places = places_of(&features[0], &features[1], &images);
         (images, places)
     };
     let mut starts = vec![placed(first.clone())];
+    if let Some(found) = more {
+        let followed = follow(squares, found.clone(), rounds, budget).0;
+        starts.extend([placed(found), placed(followed)]);
+    }
     for found in match_features(&features[0], &features[1], &first, rounds, budget) {
         let followed = follow(squares, found.0.clone(), rounds, budget).0;
         starts.extend([found, placed(followed)]);

@@ -1,5 +1,7 @@
-//! NeuraCrypt: the stages of the matching attack that need no training (ATTACKS, section 6.3).
+//! NeuraCrypt: the stages of the matching attack that need no training, and one that may help them (ATTACKS,
+//! section 6.3).
 
+mod contrast;
 mod decode;
 mod features;
 mod geometry;
