@@ -344,17 +344,20 @@ fn soft_labels_help_where_public_images_are_blended_in() {
 }
 
 #[test]
-fn the_network_for_pairs_does_no_harm_and_the_same_seed_gives_the_same() {
+fn a_network_for_pairs_that_does_harm_is_left_out_and_the_same_seed_gives_the_same() {
     let images = Images::new();
     let encodings = Encodings::of(&images, TWO);
-    let found = attack(
-        encodings.exposure(),
-        &[("steps", "120"), ("rescore", "8"), ("rounds", "1")],
-    );
-    let figures = &found.figures;
+    // With so few steps the embedding is better than the network for pairs.
+    let with = |rescore| {
+        let given = [("steps", "120"), ("rescore", rescore), ("rounds", "1")];
+        attack(encodings.exposure(), &given)
+    };
+    let (looked_again, once) = (with("8"), with("0"));
+    let figures = &looked_again.figures;
     println!("{figures:?}");
-    assert!(figures["auc_own_rescored"] > figures["auc_own"] - 0.03);
-    assert!(figures["auc_own_rescored"] != figures["auc_own"]);
+    assert!(figures["auc_own_rescored"] < figures["auc_own"]);
+    assert_eq!(figures["rescore_helps"], 0.0);
+    assert_eq!(figures["auc_own"], once.figures["auc_own"]);
 
     let again = || {
         attack(

@@ -72,7 +72,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         ParamSpec {
             name: "rescore",
             help: "nearest encodings of each that a network for pairs looks at again, trained as long; it takes \
-                   many times as long for a small gain",
+                   many times as long for a small gain, and is left out where it gains nothing",
             kind: Kind::Int { min: 0, max: 1000 },
             default: "0",
         },
@@ -395,7 +395,14 @@ fn learn(
         return Ok(None);
     };
     let own = pairs.correct(own, &made.magnitudes, given.rescore, budget, &half);
-    figures.insert("auc_own_rescored", own.auc(|a, b| made.share(a, b)));
+    let rescored = own.auc(|a, b| made.share(a, b));
+    figures.insert("auc_own_rescored", rescored);
+    // A network for pairs that does harm on the adversary's own encodings is not asked about others.
+    let helps = rescored > learned;
+    figures.insert("rescore_helps", f64::from(u8::from(helps)));
+    if !helps {
+        return Ok(Some(similarity));
+    }
     let whole = pairs.correct(similarity, &view.magnitudes, given.rescore, budget, &half);
     Ok((!budget.is_spent()).then_some(whole))
 }
