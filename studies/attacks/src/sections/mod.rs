@@ -6,6 +6,7 @@ mod ele;
 mod etc;
 mod instahide;
 mod instahide_learned;
+mod learned;
 mod linkage;
 mod rmt;
 mod rmt_alone;
@@ -44,6 +45,7 @@ pub(crate) static ALL: &[&Section] = &[
     &linkage::INFO,
     &statistics::INFO,
     &span::INFO,
+    &learned::INFO,
     &instahide::INFO,
     &instahide_learned::INFO,
     &speed::INFO,

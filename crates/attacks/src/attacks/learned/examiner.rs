@@ -112,8 +112,9 @@ impl Examiner {
     /// well the networks know plain ones. Fewer networks than asked for if the budget is spent on the way;
     /// none if it does not last for one.
     ///
-    /// # Errors If there are no labels, fewer than two classes or twelve images, no such network, or it
-    /// cannot take images of this shape.
+    /// # Errors
+    /// If there are no labels, fewer than two classes or twelve images, no such network, or it cannot take
+    /// images of this shape.
     pub fn train(plain: &Set, settings: &Settings, budget: &Budget) -> Result<Option<Self>> {
         Self::train_watched(plain, settings, budget, &|_, _| {})
     }
@@ -190,7 +191,8 @@ impl Examiner {
     /// Shows it labelled images: disguised ones, or pictures that an attack recovered. Of soft labels the
     /// class with the largest weight is the right answer.
     ///
-    /// # Errors If the images have another shape than the plain ones, no labels, or none of a class that the
+    /// # Errors
+    /// If the images have another shape than the plain ones, no labels, or none of a class that the
     /// examiner knows, or hold values that are no numbers.
     pub fn examine(&self, images: &Set) -> Result<Examined> {
         self.judge(
