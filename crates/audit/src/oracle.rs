@@ -119,9 +119,14 @@ impl Oracle for KeyOracle<'_> {
     }
 }
 
-/// Number of a split: images that a model is asked with get other partners than those that it was trained on.
+/// Number of a split: images that a model is asked with get other partners than those that it was trained on, and
+/// shadow models are trained on others again.
 fn number(split: &str) -> u64 {
-    u64::from(split != "train")
+    match split {
+        "train" => 0,
+        _ if split.starts_with("shadow-") => 2,
+        _ => 1,
+    }
 }
 
 /// Images to blend in.
@@ -151,5 +156,17 @@ impl Gallery for Images<'_> {
 
     fn public_image(&self, place: usize) -> &[u8] {
         &self.public[place * self.len..][..self.len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_model_is_asked_with_the_partners_of_its_training() {
+        assert_ne!(number("train"), number("query-members"));
+        assert_ne!(number("shadow-own"), number("query-own"));
+        assert_ne!(number("shadow-members"), number("train"));
     }
 }
