@@ -49,6 +49,18 @@ pub(crate) fn squared_error(a: &[u8], b: &[u8]) -> u64 {
         .sum()
 }
 
+/// The mean of rows of `len` values.
+pub(crate) fn mean_row(rows: &[f32], len: usize) -> Vec<f32> {
+    let mut sums = vec![0f64; len];
+    for row in rows.chunks_exact(len) {
+        sums.iter_mut()
+            .zip(row)
+            .for_each(|(sum, value)| *sum += f64::from(*value));
+    }
+    let count = (rows.len() / len).max(1) as f64;
+    sums.into_iter().map(|sum| (sum / count) as f32).collect()
+}
+
 /// Peak signal-to-noise ratio in dB, 10 log10(255^2 / MSE) over all values; infinite for equal images.
 pub fn psnr(truth: &[u8], guess: &[u8]) -> f64 {
     psnr_of(mse(truth, guess))

@@ -38,12 +38,8 @@ pub fn compare(a: &Audit, b: &Audit) -> Comparison {
         verdicts: both.map(|audit| audit.verdict(access)),
         skills: [None, None],
     });
-    let mut names: Vec<&str> = Vec::new();
-    for attack in both.iter().flat_map(|audit| &audit.attacks) {
-        if !names.contains(&attack.name.as_str()) {
-            names.push(&attack.name);
-        }
-    }
+    let names = both.iter().flat_map(|audit| &audit.attacks);
+    let names = distinct(names.map(|attack| attack.name.as_str()));
     let attacks = names.into_iter().map(|name| {
         let found = both.map(|audit| audit.attacks.iter().find(|attack| attack.name == name));
         Row {
@@ -63,14 +59,9 @@ pub fn compare(a: &Audit, b: &Audit) -> Comparison {
 /// Attacks on models, one row for each adversary whose verdict rests on them.
 fn on_models(both: [&Audit; 2]) -> Vec<Row<String>> {
     let found = both.map(|audit| audit.model.as_ref().map_or(&[][..], |model| &model.attacks[..]));
-    let mut names: Vec<&str> = Vec::new();
-    for attack in found.into_iter().flatten() {
-        if !names.contains(&attack.name.as_str()) {
-            names.push(&attack.name);
-        }
-    }
+    let names = found.into_iter().flatten().map(|attack| attack.name.as_str());
     let mut rows = Vec::new();
-    for name in names {
+    for name in distinct(names) {
         for access in Access::MODELS {
             let verdicts = found.map(|attacks| {
                 let own = attacks.iter().find(|attack| attack.name == name);
@@ -86,6 +77,17 @@ fn on_models(both: [&Audit; 2]) -> Vec<Row<String>> {
         }
     }
     rows
+}
+
+/// The same names in the same order, each once.
+fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut once: Vec<&str> = Vec::new();
+    for name in names {
+        if !once.contains(&name) {
+            once.push(name);
+        }
+    }
+    once
 }
 
 fn best_skill(attack: &Attacked) -> Option<f64> {

@@ -3,7 +3,7 @@
 use crate::{Access, ModelRecord, Verdict, judge::THRESHOLDS};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use visard_attacks::metrics::number;
+use visard_attacks::{Verdict as Reached, metrics::number};
 use visard_core::Shape;
 
 /// Version of the record's schema. Version 2 knows of models and of trained attacks; records of version 1, which
@@ -276,6 +276,23 @@ pub struct NotRun {
     pub access: Access,
     /// Why not.
     pub why: String,
+}
+
+/// Figures of an attack for a record: what is no number has no place in one.
+pub(crate) fn finite(figures: &BTreeMap<&'static str, f64>) -> BTreeMap<String, f64> {
+    figures
+        .iter()
+        .filter(|(_, value)| value.is_finite())
+        .map(|(name, value)| ((*name).to_string(), *value))
+        .collect()
+}
+
+/// Why an attack is inconclusive, if it is.
+pub(crate) fn inconclusive(reached: Reached) -> Option<String> {
+    match reached {
+        Reached::Complete => None,
+        Reached::Inconclusive(why) => Some(why),
+    }
 }
 
 impl Audit {

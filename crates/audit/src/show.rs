@@ -2,7 +2,7 @@
 
 use crate::{
     Access, Cell, Result,
-    battery::{Play, Run, Stage},
+    battery::{Play, Run, Stage, defaults},
 };
 use visard_attacks::{Budget, Rng, Set, attacks, metrics};
 use visard_core::Shape;
@@ -91,10 +91,9 @@ pub(crate) fn example(stage: &Stage<'_>, play: Play, run: &Run) -> Result<Exampl
 /// The disguised images as pictures, where they are any.
 fn look(run: &Run) -> Result<Option<Set>> {
     let info = attacks::find("look")?;
-    let params = visard_core::params::Params::resolve(info.params, &Default::default())?;
     let outcome = (info.run)(
         &run.exposure,
-        &params,
+        &defaults(info)?,
         &Budget::generous(),
         &mut Rng::new(0),
         &|_, _| {},

@@ -123,8 +123,7 @@ fn cell(scheme: &str, attack: &ModelAttacked, record: &CellRecord) -> Vec<String
         Some(Told::Classes(told)) => ("bits", Some(told.information), Some(told.null)),
         Some(Told::Inversion(told)) => ("classes recognised", Some(told.recognised as f64), None),
         Some(Told::Extraction(told)) => {
-            let home = told.copies.iter().filter(|copy| copy.at_home);
-            let best = home.max_by(|a, b| a.agreement.total_cmp(&b.agreement));
+            let best = told.best();
             (
                 "agreement",
                 best.map(|copy| copy.agreement),

@@ -2,18 +2,11 @@
 
 mod common;
 
-use common::{audit, key, subjects};
+use common::{GREY, audit, key, subjects};
 use proptest::prelude::*;
 use serde_json::Value;
 use std::sync::OnceLock;
 use visard_audit::{Audit, Report, Show, compare::compare, page, table};
-use visard_core::Shape;
-
-const GREY: Shape = Shape {
-    height: 28,
-    width: 28,
-    channels: 1,
-};
 
 /// One audit for all tests, of images with a hostile name.
 fn report() -> &'static Report {

@@ -2,33 +2,13 @@
 
 mod common;
 
-use common::{Noise, audit, key, options, subjects};
+use common::{COLOR, GREY, Noise, audit, key, nothing, options, subjects};
 use std::sync::atomic::AtomicU64;
 use visard_audit::{Access, Show, Verdict, run};
-use visard_core::{Array, Material, Shape, Values};
-
-const GREY: Shape = Shape {
-    height: 28,
-    width: 28,
-    channels: 1,
-};
-const COLOR: Shape = Shape {
-    height: 32,
-    width: 32,
-    channels: 3,
-};
 
 #[test]
 fn no_disguise_is_broken_by_looking() {
-    // A mask that inverts nothing.
-    let mut material = Material::new();
-    let mask = Array {
-        shape: vec![48],
-        values: Values::U8(vec![0; 48]),
-    };
-    material.insert("mask", mask).expect("an array");
-    let owner = key("negpos", &[], COLOR, 1, Some(material));
-    let report = audit(&owner, &subjects(COLOR, 64), Show::Nothing);
+    let report = audit(&nothing(COLOR), &subjects(COLOR, 64), Show::Nothing);
     let level = &report.audit.levels[0];
     assert_eq!(
         (level.access, level.verdict),

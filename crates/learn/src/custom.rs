@@ -5,7 +5,10 @@
 //! networks that make images put theirs in a row.
 
 use crate::{
-    Architecture, Network, OptimizerKind, Schedule, TrainConfig, network::boxed, optimizer::Optimizer, state,
+    Architecture, Network, OptimizerKind, Schedule, TrainConfig,
+    network::boxed,
+    optimizer::{BETA, Optimizer},
+    state,
 };
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
@@ -35,6 +38,11 @@ pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec::<f32>().unwrap_or_default()
 }
 
+/// The value of a loss, without what its gradients need.
+pub(crate) fn scalar(loss: &Tensor<1>) -> f32 {
+    values(loss.clone().inner()).first().copied().unwrap_or(f32::NAN)
+}
+
 /// How the weights of a [`Fitter`] move.
 #[derive(Clone, Copy, Debug)]
 pub struct Fit {
@@ -55,7 +63,7 @@ impl Default for Fit {
         Self {
             lr: 1e-3,
             steps: 1000,
-            beta: 0.9,
+            beta: BETA,
             weight_decay: 0.0,
             seed: 0,
         }
@@ -115,7 +123,7 @@ impl Fitter {
 
     /// Likewise along a loss, whose value comes back.
     pub fn descend(&mut self, loss: Tensor<1>) -> f32 {
-        let value = values(loss.clone().inner()).first().copied().unwrap_or(f32::NAN);
+        let value = scalar(&loss);
         let mut gradients = loss.backward();
         self.step(&mut gradients);
         value

@@ -1,7 +1,10 @@
 //! Trained models as something to follow gradients through, down to the images.
 
-use crate::{ModelInfo, Network};
-use burn::tensor::{Device, Tensor, TensorData};
+use crate::{
+    ModelInfo, Network,
+    custom::{scalar, tensor, values},
+};
+use burn::tensor::{Device, Tensor};
 use std::fmt;
 
 /// A model whose weights stay as they are while gradients are taken with respect to images.
@@ -58,15 +61,14 @@ impl Differentiable {
             shape.height,
             shape.width,
         ];
-        let images =
-            Tensor::<4>::from_data(TensorData::new(images.to_vec(), sides), &self.device).require_grad();
+        let images = tensor(images.to_vec(), sides, &self.device).require_grad();
         let logits = self.network.logits(images.clone(), None);
         let loss = loss(images.clone(), logits);
-        let value = read(loss.clone().inner()).first().copied().unwrap_or(f32::NAN);
+        let value = scalar(&loss);
         let gradients = loss.backward();
         let gradient = images
             .grad(&gradients)
-            .map_or_else(|| vec![0.0; sides.iter().product()], read);
+            .map_or_else(|| vec![0.0; sides.iter().product()], values);
         (value, gradient)
     }
 
@@ -104,11 +106,6 @@ impl Differentiable {
             }
         }
     }
-}
-
-/// The values of a tensor; nothing but f32 is ever stored in these.
-fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_to_vec::<f32>().unwrap_or_default()
 }
 
 #[cfg(test)]

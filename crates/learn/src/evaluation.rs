@@ -1,6 +1,7 @@
 //! From logits to classes, figures and their uncertainty.
 
 use crate::{Error, Examples, ModelInfo, Network, Result};
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -88,8 +89,8 @@ pub fn wilson(correct: u64, n: u64) -> (f64, f64) {
     )
 }
 
-/// Place of the largest value, the first of equals.
-pub(crate) fn argmax(values: &[f32]) -> usize {
+/// Place of the largest value, the first of equals; 0 where there are no values.
+pub fn argmax<T: PartialOrd>(values: &[T]) -> usize {
     (0..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
 }
 
@@ -98,6 +99,12 @@ fn log_sum_exp(values: &[f32]) -> f64 {
     let top = f64::from(values[argmax(values)]);
     let sum: f64 = values.iter().map(|v| (f64::from(*v) - top).exp()).sum();
     top + sum.ln()
+}
+
+/// Logarithms of the softmax of one image's logits.
+fn log_softmax(logits: &[f32]) -> impl Iterator<Item = f64> {
+    let all = log_sum_exp(logits);
+    logits.iter().map(move |logit| f64::from(*logit) - all)
 }
 
 /// Cross-entropy of one image's logits, in nats; not finite where the logits are not.
@@ -119,12 +126,7 @@ fn combine(logits: &[f32], classes: usize, encodings: usize) -> Cow<'_, [f32]> {
         return Cow::Borrowed(logits);
     }
     let picture = |rows: &[f32]| {
-        let logs: Vec<f64> = (rows.chunks_exact(classes))
-            .flat_map(|row| {
-                let all = log_sum_exp(row);
-                row.iter().map(move |logit| f64::from(*logit) - all)
-            })
-            .collect();
+        let logs: Vec<f64> = rows.chunks_exact(classes).flat_map(log_softmax).collect();
         // The largest of a class's logarithms goes before the sum, so that none underflows to nothing.
         let mean = move |class: usize| {
             let logs = || logs.iter().skip(class).step_by(classes);
@@ -158,13 +160,24 @@ impl Prediction {
     }
 }
 
-/// Logits of all images; `each` sees the logits of every batch with the place of its first image.
+/// Logits of all images.
 pub(crate) fn logits(
     network: &dyn Network,
     info: &ModelInfo,
     examples: &Examples,
     batch: usize,
-    each: &mut dyn FnMut(usize, &[f32]),
+) -> Result<Vec<f32>> {
+    let of = |images| network.logits(images, None);
+    rows(network, info, examples, batch, &of)
+}
+
+/// What `of` makes of all images, a row for each.
+fn rows(
+    network: &dyn Network,
+    info: &ModelInfo,
+    examples: &Examples,
+    batch: usize,
+    of: &dyn Fn(Tensor<4>) -> Tensor<2>,
 ) -> Result<Vec<f32>> {
     examples.check()?;
     if examples.shape != info.shape {
@@ -176,12 +189,11 @@ pub(crate) fn logits(
     let device = network.device();
     for places in places.chunks(batch.max(1)) {
         let images = examples.batch(places, &info.normalisation, None, &device);
-        let logits = network.logits(images, None).into_data();
-        let logits = logits
+        let rows = of(images).into_data();
+        let rows = rows
             .as_slice::<f32>()
             .map_err(|e| Error::Examples(format!("{e:?}")))?;
-        each(places[0], logits);
-        all.extend_from_slice(logits);
+        all.extend_from_slice(rows);
     }
     Ok(all)
 }
@@ -194,13 +206,10 @@ pub(crate) fn log_probabilities(
     batch: usize,
 ) -> Result<Vec<f32>> {
     let classes = info.classes.len();
-    let logits = logits(network, info, examples, batch, &mut |_, _| {})?;
+    let logits = logits(network, info, examples, batch)?;
     let logits = combine(&logits, classes, examples.encodings);
-    let rows = logits.chunks_exact(classes).flat_map(|row| {
-        let all = log_sum_exp(row);
-        row.iter().map(move |logit| (f64::from(*logit) - all) as f32)
-    });
-    Ok(rows.collect())
+    let logs = logits.chunks_exact(classes).flat_map(log_softmax);
+    Ok(logs.map(|log| log as f32).collect())
 }
 
 /// What the last layer is fed with, or the logits, a row for each image; and how long a row is.
@@ -210,26 +219,15 @@ pub(crate) fn embeddings(
     examples: &Examples,
     batch: usize,
 ) -> Result<(usize, Vec<f32>)> {
-    examples.check()?;
-    if examples.shape != info.shape {
-        let problem = format!("the network was trained on images of {}", info.shape);
-        return Err(Error::shape(examples.shape, problem));
-    }
-    let (mut all, mut len) = (Vec::new(), info.classes.len());
-    let places: Vec<usize> = (0..examples.len()).collect();
-    let device = network.device();
-    for places in places.chunks(batch.max(1)) {
-        let images = examples.batch(places, &info.normalisation, None, &device);
-        let rows = network
-            .embedding(images.clone())
-            .unwrap_or_else(|| network.logits(images, None));
-        len = rows.dims()[1];
-        let rows = rows.into_data();
-        let rows = rows
-            .as_slice::<f32>()
-            .map_err(|e| Error::Examples(format!("{e:?}")))?;
-        all.extend_from_slice(rows);
-    }
+    let of = |images: Tensor<4>| {
+        let embedding = network.embedding(images.clone());
+        embedding.unwrap_or_else(|| network.logits(images, None))
+    };
+    let all = rows(network, info, examples, batch, &of)?;
+    let len = match examples.len() {
+        0 => info.classes.len(),
+        images => all.len() / images,
+    };
     Ok((len, all))
 }
 
@@ -240,7 +238,7 @@ pub(crate) fn predict(
     batch: usize,
 ) -> Result<Vec<Prediction>> {
     let classes = info.classes.len();
-    let logits = logits(network, info, examples, batch, &mut |_, _| {})?;
+    let logits = logits(network, info, examples, batch)?;
     let logits = combine(&logits, classes, examples.encodings);
     Ok(logits.chunks_exact(classes).map(Prediction::of).collect())
 }
@@ -253,7 +251,7 @@ pub(crate) fn evaluate(
 ) -> Result<Evaluation> {
     let classes = info.classes.len();
     let truths = examples.truths(classes)?;
-    let logits = logits(network, info, examples, batch, &mut |_, _| {})?;
+    let logits = logits(network, info, examples, batch)?;
     let logits = combine(&logits, classes, examples.encodings);
     let mut confusion = vec![vec![0; classes]; classes];
     let mut loss = 0.0;
@@ -278,7 +276,7 @@ pub(crate) fn evaluate(
 mod tests {
     use super::*;
     use crate::{Normalisation, State, TrainConfig, network::Forward, optimizer::Optimizer};
-    use burn::tensor::{Device, Gradients, Tensor};
+    use burn::tensor::{Device, Gradients};
     use visard_core::Shape;
     use visard_data::Stored;
 

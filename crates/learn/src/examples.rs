@@ -135,14 +135,22 @@ impl Examples {
         }
     }
 
-    /// Calls `each` with the values `range` in units of 255 grey levels.
-    fn read(&self, range: Range<usize>, mut each: impl FnMut(f32)) {
-        let code = |v: u16| self.scale.map_or(f32::from(v), |s| s.decode(v)) / 255.0;
+    /// Calls `each` with the grey levels of the values `range`, in the order in which they are stored.
+    ///
+    /// # Panics
+    /// If the range ends beyond the values.
+    pub fn levels(&self, range: Range<usize>, mut each: impl FnMut(f32)) {
+        let code = |v: u16| self.scale.map_or(f32::from(v), |s| s.decode(v));
         match &self.pixels {
             Stored::U8(v) => v[range].iter().for_each(|v| each(code(u16::from(*v)))),
             Stored::U16(v) => v[range].iter().for_each(|v| each(code(*v))),
-            Stored::F32(v) => v[range].iter().for_each(|v| each(*v / 255.0)),
+            Stored::F32(v) => v[range].iter().for_each(|v| each(*v)),
         }
+    }
+
+    /// Likewise in units of 255 grey levels.
+    fn read(&self, range: Range<usize>, mut each: impl FnMut(f32)) {
+        self.levels(range, |level| each(level / 255.0));
     }
 
     /// Mean and standard deviation of each channel over all images.

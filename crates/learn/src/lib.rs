@@ -59,7 +59,7 @@ pub use config::{Augment, ClassWeights, OptimizerKind, Schedule, TrainConfig};
 pub use device::DeviceKind;
 pub use differentiable::Differentiable;
 pub use error::{Error, Result};
-pub use evaluation::{ClassFigures, Evaluation, Prediction, wilson};
+pub use evaluation::{ClassFigures, Evaluation, Prediction, argmax, wilson};
 pub use examples::{Examples, Normalisation};
 pub use fronts::{Front, FrontInfo};
 pub use labels::Soft;

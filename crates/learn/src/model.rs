@@ -8,6 +8,7 @@ use crate::{
     networks,
     state::{self, State},
 };
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::Path};
 use visard_core::{Shape, params::Params};
@@ -106,6 +107,12 @@ impl ModelInfo {
         }
         Ok(self)
     }
+
+    /// A network of this kind, whose weights are still to be restored.
+    fn build(&self, device: &Device) -> Result<Box<dyn Network>> {
+        let (front, classes) = (self.front.as_ref(), self.classes.len());
+        build(&self.network, &self.params, front, self.shape, classes, 0, device)
+    }
 }
 
 impl Model {
@@ -121,18 +128,7 @@ impl Model {
     /// Likewise, on another device.
     pub fn from_state_on(info: ModelInfo, state: &State, device: DeviceKind) -> Result<Self, String> {
         let info = info.checked()?;
-        let network = device.open().and_then(|device| {
-            let front = info.front.as_ref();
-            build(
-                &info.network,
-                &info.params,
-                front,
-                info.shape,
-                info.classes.len(),
-                0,
-                &device,
-            )
-        });
+        let network = device.open().and_then(|device| info.build(&device));
         let mut network = network.map_err(|e| e.to_string())?;
         network.restore(state)?;
         Ok(Self::new(info, network.inference()))
@@ -203,7 +199,7 @@ impl Model {
     /// Logits of each image, `classes` values per image, computed `batch` images at a time. Every
     /// encoding of a picture has its own.
     pub fn logits(&self, examples: &Examples, batch: usize) -> Result<Vec<f32>> {
-        evaluation::logits(self.network(), &self.info, examples, batch, &mut |_, _| {})
+        evaluation::logits(self.network(), &self.info, examples, batch)
     }
 
     /// Log-probabilities of each class, one row for each picture: where pictures have several encodings, of
@@ -224,12 +220,9 @@ impl Model {
     /// [`Error::Examples`] if the weights do not fit the network, which no model has.
     pub fn differentiable(&self) -> Result<Differentiable> {
         let device = self.network.device().autodiff();
-        let info = self.info.clone();
-        let front = info.front.as_ref();
-        let (name, params, classes) = (&info.network, &info.params, info.classes.len());
-        let mut network = build(name, params, front, info.shape, classes, 0, &device)?;
+        let mut network = self.info.build(&device)?;
         network.restore(&self.state()).map_err(Error::Examples)?;
-        Ok(Differentiable::new(info, network.frozen(), device))
+        Ok(Differentiable::new(self.info.clone(), network.frozen(), device))
     }
 
     /// Compares the model's answers with the labels; with soft labels alone, with the class that has

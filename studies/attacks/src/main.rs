@@ -13,7 +13,7 @@ mod sections;
 
 use anyhow::{Context, bail};
 use record::Record;
-use std::{env, fs, path::Path, time::Instant};
+use std::{env, path::Path, time::Instant};
 use study_attacks::{disguised, markdown, record, sets};
 
 /// The folder of the project.
@@ -59,8 +59,7 @@ fn measure(folder: &Path, names: &[String]) -> anyhow::Result<()> {
         );
         let text = serde_json::to_string_pretty(&record)?;
         let place = record::place(Path::new(ROOT), section.name);
-        fs::create_dir_all(place.parent().context("a folder")?)?;
-        fs::write(&place, text + "\n").with_context(|| format!("{}", place.display()))?;
+        record::write(&place, text + "\n")?;
         println!("{}", markdown::section(&record));
     }
     Ok(())

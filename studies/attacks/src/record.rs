@@ -1,7 +1,9 @@
 //! Measured tables, as they are kept.
 
-use serde::{Deserialize, Serialize};
+use anyhow::Context;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
+    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -30,12 +32,43 @@ impl Record {
         Self {
             section: name.into(),
             title: title.into(),
-            command: format!("cargo run --release -p {package} -- SETS {name}"),
+            command: command(package, name),
             version: env!("CARGO_PKG_VERSION").into(),
             seconds: taken.as_secs_f64().round(),
             tables,
         }
     }
+}
+
+/// What measures the section `name` of the study in `package` again.
+pub fn command(package: &str, name: &str) -> String {
+    format!("cargo run --release -p {package} -- SETS {name}")
+}
+
+/// The record in a file; none where there is no such file.
+///
+/// # Errors
+/// If it cannot be read, or holds something else.
+pub fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let name = || format!("{}", path.display());
+    let text = fs::read_to_string(path).with_context(name)?;
+    Ok(Some(serde_json::from_str(&text).with_context(name)?))
+}
+
+/// Writes a file by way of a second one, so that an end at any time leaves the old file or the new one, and its
+/// folder where that is missing.
+///
+/// # Errors
+/// If they cannot be written.
+pub fn write(path: &Path, bytes: impl AsRef<[u8]>) -> anyhow::Result<()> {
+    let name = || format!("{}", path.display());
+    fs::create_dir_all(path.parent().with_context(name)?).with_context(name)?;
+    let partial = path.with_extension("partial");
+    fs::write(&partial, bytes).with_context(name)?;
+    fs::rename(&partial, path).with_context(name)
 }
 
 /// Where the record of a section of the attacks lies.

@@ -1,9 +1,6 @@
 //! `docs/attacks.md`, from the records.
 
-use crate::{
-    record::{self, Record},
-    sections,
-};
+use crate::{record, sections};
 use anyhow::Context;
 use std::{fs, path::Path};
 use study_attacks::markdown;
@@ -30,13 +27,9 @@ pub(crate) fn write(root: &Path) -> anyhow::Result<()> {
 fn document(root: &Path) -> anyhow::Result<String> {
     let mut text = HEAD.to_string();
     for section in sections::ALL {
-        let place = record::place(root, section.name);
-        if !place.exists() {
-            continue;
+        if let Some(record) = record::read(&record::place(root, section.name))? {
+            text += &markdown::section(&record);
         }
-        let record = fs::read_to_string(&place)?;
-        let record: Record = serde_json::from_str(&record).with_context(|| format!("{}", place.display()))?;
-        text += &markdown::section(&record);
     }
     Ok(text)
 }

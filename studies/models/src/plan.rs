@@ -190,6 +190,11 @@ impl Plan {
             .find(|other| other.scheme.is_none() && other.net == case.net)
     }
 
+    /// Whether outsiders are measured beside the others, so that the claim can be judged.
+    pub(crate) fn compares(&self) -> bool {
+        self.columns.contains(&Column::Outsider)
+    }
+
     /// The same, about a tenth as large, to try everything through.
     pub(crate) fn quick(mut self) -> Self {
         let sizes = &mut self.sizes;

@@ -1,13 +1,13 @@
 //! Measured cells, as they are kept.
 
 use crate::plan::{Column, Sizes};
-use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
 };
+use study_attacks::record::{read, write};
+use visard_attacks::model::score::Rate;
 
 /// What one section measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,16 +106,6 @@ pub(crate) struct Membership {
     pub(crate) roc: Vec<(f64, f64)>,
 }
 
-/// The share of members that is found at a share of others taken for members.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Rate {
-    pub(crate) fpr: f64,
-    pub(crate) tpr: f64,
-    /// 95% Wilson interval of the latter.
-    pub(crate) interval: (f64, f64),
-}
-
 /// The figure is the mutual information in bits.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -212,13 +202,7 @@ impl Record {
 
     /// The record of a section, if there is one.
     pub(crate) fn read(root: &Path, section: &str) -> anyhow::Result<Option<Self>> {
-        let path = place(root, section);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let text = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
-        let record = serde_json::from_str(&text).with_context(|| format!("{}", path.display()))?;
-        Ok(Some(record))
+        read(&place(root, section))
     }
 
     /// Writes it, so that an end at any time leaves the old record or the new one.
@@ -250,13 +234,9 @@ pub(crate) fn place(root: &Path, section: &str) -> PathBuf {
     root.join(format!("docs/records/models/{section}.json"))
 }
 
-/// Writes a file by way of a second one, and its folder where that is missing.
-pub(crate) fn write(path: &Path, bytes: impl AsRef<[u8]>) -> anyhow::Result<()> {
-    let name = || format!("{}", path.display());
-    fs::create_dir_all(path.parent().with_context(name)?).with_context(name)?;
-    let partial = path.with_extension("partial");
-    fs::write(&partial, bytes).with_context(name)?;
-    fs::rename(&partial, path).with_context(name)
+/// The folder in which the pictures of a section are kept.
+pub(crate) fn pictures(root: &Path, section: &str) -> PathBuf {
+    root.join("docs/records/models").join(section)
 }
 
 #[cfg(test)]

@@ -15,11 +15,11 @@ use std::{
 };
 use study_attacks::disguised::{attack, exposure, psnr};
 use visard_attacks::{
-    Pairs, Set, learning,
+    Budget, Pairs, Set, learning,
     model::{Forms, ModelExposure, Victim},
 };
 use visard_core::{Pixels, Shape};
-use visard_learn::{Examples, Model, Run, TrainConfig, train};
+use visard_learn::{Examples, Model, TrainConfig};
 
 /// Everything of one section that is trained, each model once.
 #[derive(Debug)]
@@ -78,24 +78,6 @@ impl<'a> Stage<'a> {
         Ok(scene)
     }
 
-    /// The model that a column of the case attacks, with what its adversary has.
-    pub(crate) fn attacked(
-        &self,
-        case: &Case,
-        column: Column,
-        repeat: u64,
-    ) -> anyhow::Result<(Rc<Scene>, Rc<Scene>)> {
-        let scene = self.scene(case, repeat)?;
-        if column != Column::Foreign {
-            return Ok((scene.clone(), scene));
-        }
-        let control = self
-            .plan
-            .control(case)
-            .context("no plain case has this network")?;
-        Ok((self.scene(control, repeat)?, scene))
-    }
-
     /// A network for plain images that has seen no member of the first repeat: it judges what comes out of
     /// models.
     pub(crate) fn examiner(&self) -> anyhow::Result<&Model> {
@@ -120,10 +102,7 @@ impl Scene {
                 .transpose()
         };
         let (cloak, stranger) = (cloak(0)?, cloak(1)?);
-        let home = |set: &Set, partners: &Set, to: Use| match &cloak {
-            Some(cloak) => cloak.wear(set, partners, to, classes),
-            None => Ok(learning::examples(set)?),
-        };
+        let home = |set: &Set, partners: &Set, to: Use| dressed(cloak.as_ref(), set, partners, to, classes);
         let recipe = case.net.recipe(case.epochs, 1 + repeat)?;
         let model = fit(
             &recipe,
@@ -217,17 +196,13 @@ impl Scene {
 
     /// Pictures as the adversary of a column trains its own models on them and as it sends them.
     fn forms(&self, column: Column, set: &Set, pairs: usize) -> anyhow::Result<Forms> {
-        let plain = || learning::examples(set);
-        let (partners, worn) = (&self.split.partners, self.worn(column, pairs)?);
-        let wear = |cloak: &Cloak, to| cloak.wear(set, partners, to, self.classes);
-        let query = match worn {
-            Some(cloak) => wear(cloak, Use::Query)?,
-            None => plain()?,
-        };
-        let train = match (column, worn, &self.stranger) {
-            (Column::Outsider, _, Some(stranger)) => wear(stranger, Use::Train)?,
-            (Column::Key | Column::Chain, Some(cloak), _) => wear(cloak, Use::Train)?,
-            _ => plain()?,
+        let own = self.worn(column, pairs)?;
+        let wear = |cloak, to| dressed(cloak, set, &self.split.partners, to, self.classes);
+        let query = wear(own, Use::Query)?;
+        let train = match column {
+            Column::Control | Column::Foreign => wear(None, Use::Train)?,
+            Column::Outsider => wear(self.stranger.as_ref(), Use::Train)?,
+            Column::Key | Column::Chain => wear(own, Use::Train)?,
         };
         Ok(Forms { train, query })
     }
@@ -273,20 +248,31 @@ impl Scene {
     /// The test pictures as the model of this scene is meant to be asked about them, under the owner's key.
     pub(crate) fn home_test(&self) -> anyhow::Result<Examples> {
         let split = &self.split;
-        match &self.cloak {
-            Some(cloak) => cloak.wear(&split.test, &split.partners, Use::Query, self.classes),
-            None => Ok(learning::examples(&split.test)?),
-        }
+        dressed(
+            self.cloak.as_ref(),
+            &split.test,
+            &split.partners,
+            Use::Query,
+            self.classes,
+        )
+    }
+}
+
+/// Pictures as networks take them, under a key if there is one; blends are with `partners`.
+fn dressed(
+    cloak: Option<&Cloak>,
+    set: &Set,
+    partners: &Set,
+    to: Use,
+    classes: usize,
+) -> anyhow::Result<Examples> {
+    match cloak {
+        Some(cloak) => cloak.wear(set, partners, to, classes),
+        None => Ok(learning::examples(set)?),
     }
 }
 
 /// Trains a network to the end of its epochs.
 pub(crate) fn fit(config: &TrainConfig, data: &Examples, classes: usize) -> anyhow::Result<Model> {
-    Ok(train(
-        config,
-        data,
-        None,
-        &learning::names(classes),
-        Run::default(),
-    )?)
+    learning::fit(config, data, classes, &Budget::generous())?.context("the training was stopped")
 }

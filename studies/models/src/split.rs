@@ -120,7 +120,7 @@ impl Images {
 }
 
 /// The pictures at these places.
-pub(crate) fn pick(set: &Set, places: &[usize]) -> anyhow::Result<Set> {
+fn pick(set: &Set, places: &[usize]) -> anyhow::Result<Set> {
     let (len, bytes) = (set.shape().len(), set.as_bytes()?);
     let image = |place: &usize| bytes.get(place * len..(place + 1) * len);
     let images: Option<Vec<&[u8]>> = places.iter().map(image).collect();

@@ -5,7 +5,8 @@
 //! too.
 
 use crate::{
-    AttackInfo, Budget, Error, Evidence, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Set, Verdict,
+    AttackInfo, Budget, Error, Evidence, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Set,
+    Verdict, attacks::learned::pick,
 };
 use rayon::prelude::*;
 use visard_core::{
@@ -58,6 +59,15 @@ pub struct Links {
     pub auc: Option<f64>,
     /// Equal error rate of that decision, where as many of the ones as of the others are taken wrongly.
     pub eer: Option<f64>,
+}
+
+impl Links {
+    /// Why they are not whole, where fewer than all of the images were compared.
+    pub(super) fn unfinished(&self, images: usize) -> Option<Verdict> {
+        let compared = self.nearest.len();
+        (compared < images)
+            .then(|| Verdict::Inconclusive(format!("{compared} of {images} images were compared with all")))
+    }
 }
 
 /// Bins for distances: 1/65,536 of the largest possible distance each.
@@ -317,13 +327,8 @@ fn run(
         outcome.evidence.push(evidence(&links, set.labels()));
         outcome.figures.extend(links.auc.map(|v| (*auc, v)));
         outcome.figures.extend(links.eer.map(|v| (*eer, v)));
-        if links.nearest.len() < set.len() {
-            let why = format!(
-                "{} of {} images were compared with all",
-                links.nearest.len(),
-                set.len()
-            );
-            outcome.verdict = Verdict::Inconclusive(why);
+        if let Some(verdict) = links.unfinished(set.len()) {
+            outcome.verdict = verdict;
         }
     }
     Ok(outcome)
@@ -342,8 +347,8 @@ fn evidence(links: &Links, labels: &[u32]) -> Evidence {
     }
 }
 
-/// Share of the commonest class: what guessing gives.
-fn commonest(labels: &[u32]) -> f64 {
+/// Share of the commonest class: what an answer gets that is always the same.
+pub(super) fn commonest(labels: &[u32]) -> f64 {
     let mut sorted = labels.to_vec();
     sorted.sort_unstable();
     let most = sorted
@@ -351,7 +356,7 @@ fn commonest(labels: &[u32]) -> f64 {
         .map(<[u32]>::len)
         .max()
         .unwrap_or(0);
-    most as f64 / labels.len() as f64
+    most as f64 / labels.len().max(1) as f64
 }
 
 /// At most `most` images at random, in their order; none if that is all of them.
@@ -362,23 +367,5 @@ fn draw(set: &Set, most: usize, rng: &mut Rng) -> Result<Option<Set>> {
     let mut places = rng.permutation(set.len());
     places.truncate(most);
     places.sort_unstable();
-    let len = set.shape().len();
-    let pixels = match set.pixels() {
-        Pixels::U8(v) => Pixels::U8(
-            places
-                .iter()
-                .flat_map(|i| &v[i * len..][..len])
-                .copied()
-                .collect(),
-        ),
-        Pixels::F32(v) => Pixels::F32(
-            places
-                .iter()
-                .flat_map(|i| &v[i * len..][..len])
-                .copied()
-                .collect(),
-        ),
-    };
-    let labels = places.iter().map(|i| set.labels()[*i]).collect();
-    Set::new(set.shape(), pixels, labels).map(Some)
+    pick(set, &places).map(Some)
 }

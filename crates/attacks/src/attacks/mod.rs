@@ -13,7 +13,7 @@ mod skk;
 mod span;
 mod statistics;
 
-use crate::{AttackInfo, Error, Result};
+use crate::{AttackInfo, Error, Result, Target};
 
 /// Every attack, in the order in which help lists them.
 pub static ALL: &[&AttackInfo] = &[
@@ -70,4 +70,13 @@ pub fn find(name: &str) -> Result<&'static AttackInfo> {
         .copied()
         .find(|info| info.name == name)
         .ok_or_else(|| Error::Unknown(name.into()))
+}
+
+/// The error that an attack does not apply.
+fn unfit(attack: &'static str, target: &Target, problem: impl Into<String>) -> Error {
+    Error::Unfit {
+        attack,
+        target: target.describe(),
+        problem: problem.into(),
+    }
 }

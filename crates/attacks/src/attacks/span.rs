@@ -16,7 +16,7 @@ mod ridge;
 
 use crate::{
     AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Set, Target, Verdict,
-    metrics,
+    attacks::unfit, metrics,
 };
 use faer::Mat;
 use layout::{Layout, Scope};
@@ -101,11 +101,11 @@ impl Domain {
             ("bits", false) => Ok(Self::Bits),
             ("auto", false) if matches!(target.name(), "tanaka" | "ele") => Ok(Self::Nibbles),
             ("auto", false) => Ok(Self::Values),
-            _ => Err(Error::Unfit {
+            _ => Err(unfit(
                 attack,
-                target: target.describe(),
-                problem: "floats have no nibbles and bits, only values".into(),
-            }),
+                target,
+                "floats have no nibbles and bits, only values",
+            )),
         }
     }
 
@@ -125,14 +125,6 @@ impl Domain {
             Self::Nibbles => f64::from(value as u8 >> (4 * plane) & 15),
             Self::Bits => f64::from(value as u8 >> plane & 1),
         }
-    }
-}
-
-fn unfit(target: &Target, problem: &str) -> Error {
-    Error::Unfit {
-        attack: INFO.name,
-        target: target.describe(),
-        problem: problem.into(),
     }
 }
 
@@ -160,6 +152,7 @@ fn run(
     let target = &exposure.target;
     if !INFO.applies.contains(&target.name()) {
         return Err(unfit(
+            INFO.name,
             target,
             "it needs one disguised image for each plain one, made of it alone, and values that keep their places",
         ));
@@ -171,7 +164,7 @@ fn run(
     let scope = Scope::parse(params.text("scope"));
     let output = target.scheme.output(target.plain)?.shape;
     let layout = Layout::new(target.name(), target.scheme.params(), target.plain, output, scope)
-        .map_err(|problem| unfit(target, &problem))?;
+        .map_err(|problem| unfit(INFO.name, target, problem))?;
     let ridge = params.float("ridge");
     let job = Job {
         plain: &pairs.plain,

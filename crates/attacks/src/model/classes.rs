@@ -2,7 +2,7 @@
 
 use super::{Aim, Found, ModelAttackInfo, ModelExposure, ModelOutcome, Reach, score};
 use crate::{Budget, Progress, Result, learning};
-use visard_learn::Examples;
+use visard_learn::{Examples, argmax};
 
 pub(super) static INFO: ModelAttackInfo = ModelAttackInfo {
     name: "class-membership",
@@ -19,11 +19,8 @@ pub(super) static INFO: ModelAttackInfo = ModelAttackInfo {
 
 /// The class with the largest value of each row, the first of equals.
 pub(super) fn named(rows: &[f32], classes: usize) -> Vec<u32> {
-    let largest = |row: &[f32]| {
-        let best = (0..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best });
-        best as u32
-    };
-    rows.chunks_exact(classes.max(1)).map(largest).collect()
+    let rows = rows.chunks_exact(classes.max(1));
+    rows.map(|row| argmax(row) as u32).collect()
 }
 
 /// Bytes that asking about some images at a time takes, the network's own not counted.

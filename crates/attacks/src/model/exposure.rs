@@ -144,12 +144,12 @@ impl ModelExposure<'_> {
             for form in [&forms.train, &forms.query] {
                 form.check()?;
                 form.check_labels(self.victim.classes())?;
-                if form.labels.is_empty() {
-                    return bad(format!("the {name} need labels"));
-                }
             }
             if forms.is_empty() {
                 return bad(format!("there are no {name}"));
+            }
+            if forms.train.labels.is_empty() || forms.query.labels.is_empty() {
+                return bad(format!("the {name} need labels"));
             }
             if learning::labels(&forms.train) != learning::labels(&forms.query) {
                 return bad(format!("the two forms of the {name} are of different pictures"));

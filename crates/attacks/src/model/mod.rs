@@ -10,7 +10,7 @@ mod classes;
 mod exposure;
 mod extraction;
 mod inversion;
-pub mod membership;
+mod membership;
 mod outcome;
 pub mod score;
 

@@ -1,6 +1,6 @@
 //! Metrics and scores.
 
-use crate::{part, patches};
+use crate::support::{part, patches};
 use visard_attacks::{
     Set, metrics,
     score::{Ambiguity, Choose, Options, score},

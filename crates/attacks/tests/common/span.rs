@@ -1,6 +1,9 @@
 //! Affine combinations of known pairs.
 
-use crate::{Given, disguise, exposure, garments, part, patches, run, run_within};
+use crate::{
+    disguise, garments, run, run_within,
+    support::{Given, exposure, part, patches},
+};
 use visard_attacks::{
     Budget, Outcome, Pairs, Set, Verdict,
     score::{Options, quality, score},
@@ -19,7 +22,7 @@ fn span(
     let (known, rest) = (part(plain, 0..pairs), part(plain, pairs..plain.len()));
     let disguised = disguise(&known, scheme, given, 1, 0);
     let unknown = disguise(&rest, scheme, given, if fresh { 2 } else { 1 }, pairs as u64);
-    let exposure = exposure(plain.shape(), scheme, given, unknown)
+    let exposure = exposure(scheme, given, plain.shape(), unknown)
         .with_pairs(Pairs::new(known, disguised).unwrap())
         .unwrap();
     let outcome = run("span", &exposure, own).unwrap();
@@ -112,7 +115,7 @@ fn span_knows_where_it_fails() {
     // Pairs that do not belong together.
     let known = part(&plain, 0..130);
     let shuffled = disguise(&part(&plain, 30..160), "skk", &[], 1, 0);
-    let exposure = exposure(plain.shape(), "skk", &[], shuffled.clone())
+    let exposure = exposure("skk", &[], plain.shape(), shuffled.clone())
         .with_pairs(Pairs::new(known, shuffled).unwrap())
         .unwrap();
     let outcome = run("span", &exposure, &[]).unwrap();
@@ -160,7 +163,7 @@ fn span_on_whole_images_and_odd_sizes() {
 fn span_says_what_it_lacks() {
     let plain = patches(8, 16);
     let disguised = disguise(&plain, "etc", &[], 1, 0);
-    let bare = exposure(plain.shape(), "etc", &[], disguised.clone());
+    let bare = exposure("etc", &[], plain.shape(), disguised.clone());
     assert!(run("span", &bare, &[]).is_err());
     let with = bare
         .with_pairs(Pairs::new(plain.clone(), disguised).unwrap())
@@ -172,7 +175,7 @@ fn span_says_what_it_lacks() {
     let outcome = run_within("span", &with, &[], &spent).unwrap();
     assert!(matches!(outcome.verdict, Verdict::Inconclusive(_)) && outcome.reconstructions.is_none());
     let floats = disguise(&plain, "rmt", &[], 1, 0);
-    let floats = exposure(plain.shape(), "rmt", &[], floats.clone())
+    let floats = exposure("rmt", &[], plain.shape(), floats.clone())
         .with_pairs(Pairs::new(plain, floats).unwrap())
         .unwrap();
     assert!(run("span", &floats, &[("domain", "nibbles")]).is_err());

@@ -1,6 +1,9 @@
 //! Generic statistics and linkage.
 
-use crate::{Given, disguise, exposure, garments, patches, run, texts};
+use crate::{
+    disguise, garments, run,
+    support::{Given, exposure, patches, texts},
+};
 use visard_attacks::{
     Budget, Pairs, Rng, Set, Target,
     attacks::{self, linkage},
@@ -20,7 +23,7 @@ fn statistics_of_known_pictures_come_out() {
     assert!((metrics::npcr(a, b) - 255.0 / 256.0).abs() < 2e-3);
     assert!((metrics::uaci(a, b) - 257.0 / 768.0).abs() < 5e-3);
     let figures = |set: Set| {
-        run("statistics", &exposure(shape, "shf", &[], set), &[])
+        run("statistics", &exposure("shf", &[], shape, set), &[])
             .unwrap()
             .figures
     };
@@ -46,7 +49,7 @@ fn one_pixel_changes_little_and_equal_images_stay_equal() {
         let target = Target::new(scheme, &texts(given), shape).unwrap();
         let helpers = info.helpers.unwrap()(&target, &Default::default()).unwrap();
         let answers = disguise(&helpers, scheme, given, 1, 0);
-        let exposure = exposure(shape, scheme, given, answers.clone());
+        let exposure = exposure(scheme, given, shape, answers.clone());
         let exposure = exposure
             .with_chosen(Pairs::new(helpers, answers).unwrap())
             .unwrap();
@@ -61,10 +64,10 @@ fn one_pixel_changes_little_and_equal_images_stay_equal() {
     assert!(fresh["npcr"] > 0.6 && fresh["repeats"] < 0.4, "{fresh:?}");
     // Floats are not counted, and other images than the helpers are refused.
     let plain = patches(3, 16);
-    let floats = exposure(shape, "rmt", &[], disguise(&plain, "rmt", &[], 1, 0));
+    let floats = exposure("rmt", &[], shape, disguise(&plain, "rmt", &[], 1, 0));
     assert!(crate::run("statistics", &floats, &[]).is_err());
     let answers = disguise(&plain, "skk", &[], 1, 0);
-    let odd = exposure(shape, "skk", &[], answers.clone())
+    let odd = exposure("skk", &[], shape, answers.clone())
         .with_chosen(Pairs::new(plain, answers).unwrap())
         .unwrap();
     assert!(crate::run("statistics", &odd, &[]).is_err());
@@ -108,7 +111,7 @@ fn linkage_fails_where_every_image_has_a_key_of_its_own() {
     let plain = garments(400);
     let figures = |scheme: &str, given: Given<'_>, own: &[(&str, &str)]| {
         let disguised = disguise(&plain, scheme, given, 1, 0);
-        run("linkage", &exposure(plain.shape(), scheme, given, disguised), own)
+        run("linkage", &exposure(scheme, given, plain.shape(), disguised), own)
             .unwrap()
             .figures
     };
@@ -123,5 +126,5 @@ fn linkage_fails_where_every_image_has_a_key_of_its_own() {
         "{nibbles:?}"
     );
     let bare = Set::new(plain.shape(), plain.pixels().clone(), Vec::new()).unwrap();
-    assert!(run("linkage", &exposure(plain.shape(), "skk", &[], bare), &[]).is_err());
+    assert!(run("linkage", &exposure("skk", &[], plain.shape(), bare), &[]).is_err());
 }

@@ -1,20 +1,14 @@
 //! The examiner's three experiments, and linkage by embeddings.
 
-use std::{collections::BTreeMap, time::Duration};
+use crate::support::{self, Given, disguise, key};
+use std::time::Duration;
 use visard_attacks::{
-    Budget, Error, Exposure, Outcome, Result, Rng, Set, Target, Verdict, attacks,
+    Budget, Error, Exposure, Outcome, Result, Rng, Set, Verdict,
     attacks::learned::examiner::{Examiner, Settings},
 };
-use visard_core::{Key, MasterSecret, Pixels, Salt, SampleId, Samples, Shape, params::Params};
-
-type Given<'a> = &'a [(&'a str, &'a str)];
+use visard_core::{Pixels, Shape};
 
 const SHAPE: Shape = Shape::new(16, 16, 1);
-
-fn texts(given: Given<'_>) -> BTreeMap<String, String> {
-    let text = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
-    given.iter().map(text).collect()
-}
 
 /// Images of classes in turn: the pattern of the class, moved by up to a pixel, of its own contrast, under
 /// noise.
@@ -59,24 +53,12 @@ fn labelled(pixels: Vec<u8>, classes: usize) -> Set {
 
 /// The set under one key of the scheme.
 fn disguised(plain: &Set, scheme: &str, given: Given<'_>) -> Exposure {
-    let secret = MasterSecret::new([3; 32]);
-    let key = Key::new(scheme, &texts(given), Some(SHAPE), secret, None).unwrap();
-    let disguise = key.disguise(SHAPE).unwrap();
-    let ids = SampleId::numbered("train", 0, plain.len());
-    let output = disguise.output();
-    let mut pixels = Pixels::zeros(output.dtype, plain.len() * output.shape.len());
-    let samples = Samples::new(Salt([7; 16]), &ids);
-    disguise
-        .apply(samples, plain.as_bytes().unwrap(), pixels.view_mut())
-        .unwrap();
-    let set = Set::new(output.shape, pixels, plain.labels().to_vec()).unwrap();
-    Exposure::new(Target::new(scheme, &texts(given), SHAPE).unwrap(), set).unwrap()
+    let set = disguise(&key(scheme, given, SHAPE, 3), plain, 7, 0);
+    support::exposure(scheme, given, SHAPE, set)
 }
 
 fn run(name: &str, exposure: &Exposure, given: Given<'_>, budget: &Budget) -> Result<Outcome> {
-    let info = attacks::find(name).unwrap();
-    let params = Params::resolve(info.params, &texts(given)).unwrap();
-    (info.run)(exposure, &params, budget, &mut Rng::new(3), &|_, _| {})
+    support::run(name, exposure, given, budget, 3)
 }
 
 fn ample() -> Budget {
@@ -368,7 +350,7 @@ fn linkage_of_few_classes_has_no_strangers() {
         assert!(outcome.figures.contains_key("auc_seen") && !outcome.figures.contains_key("auc_new"));
     }
     let bare = Set::bytes(SHAPE, exposure.disguised.as_bytes().unwrap().to_vec()).unwrap();
-    let bare = Exposure::new(Target::new("shf", &texts(&[]), SHAPE).unwrap(), bare).unwrap();
+    let bare = support::exposure("shf", &[], SHAPE, bare);
     assert!(problem(run("linkage-embedding", &bare, &[], &ample())).contains("labels"));
     let few = disguised(&scenes(3, 11, 1), "shf", &[]);
     assert!(problem(run("linkage-embedding", &few, &[], &ample())).contains("12"));

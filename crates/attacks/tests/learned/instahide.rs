@@ -1,8 +1,13 @@
 //! InstaHide by a learned similarity, judged stage by stage with the truth.
 
-use std::{collections::BTreeMap, io::Read, path::PathBuf, time::Duration};
+use crate::support::{
+    self, Given,
+    blends::{self, Images},
+    texts,
+};
+use std::time::Duration;
 use visard_attacks::{
-    Budget, Error, Exposure, Outcome, Result, Rng, Set, Target, Verdict,
+    Budget, Error, Exposure, Outcome, Result, Rng, Set, Verdict,
     attacks::{
         self,
         instahide::{
@@ -11,11 +16,7 @@ use visard_attacks::{
         },
     },
 };
-use visard_core::{
-    Gallery, Key, MasterSecret, Pixels, PixelsMut, Salt, SampleId, Samples, Shape, params::Params,
-};
-
-type Given<'a> = &'a [(&'a str, &'a str)];
+use visard_core::{Pixels, Shape, params::Params};
 
 const SHAPE: Shape = Shape::new(14, 14, 1);
 const LEN: usize = SHAPE.len();
@@ -24,23 +25,20 @@ const LEN: usize = SHAPE.len();
 const IMAGES: usize = 12;
 const EACH: usize = 25;
 
-fn texts(given: Given<'_>) -> BTreeMap<String, String> {
-    let text = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
-    given.iter().map(text).collect()
-}
-
-/// The first garments of that file, in half their size.
-fn garments(file: &str, count: usize) -> Vec<u8> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../data/fashion-mnist-12k");
-    let file = std::fs::File::open(path.join(format!("{file}-images-idx3-ubyte.gz"))).unwrap();
-    let mut bytes = vec![0; 16 + 784 * count];
-    flate2::read::GzDecoder::new(file).read_exact(&mut bytes).unwrap();
+/// The first garments of that part, in half their size.
+fn garments(part: &str, count: usize) -> Vec<u8> {
     let half = |image: &[u8]| -> Vec<u8> {
         let at = |y: usize, x: usize| u32::from(image[28 * y + x]);
         let mean = |(y, x): (usize, usize)| (at(y, x) + at(y, x + 1) + at(y + 1, x) + at(y + 1, x + 1)) / 4;
         (0..LEN).map(|i| mean((i / 14 * 2, i % 14 * 2)) as u8).collect()
     };
-    bytes[16..].chunks_exact(784).flat_map(half).collect()
+    let whole = support::garments(part, count);
+    whole
+        .as_bytes()
+        .unwrap()
+        .chunks_exact(784)
+        .flat_map(half)
+        .collect()
 }
 
 /// What the adversary can get, none of it blended into the attacked encodings.
@@ -49,66 +47,28 @@ fn public(count: usize) -> Set {
 }
 
 /// Private images, and others to be blended in.
-struct Images {
-    private: Vec<u8>,
-    others: Vec<u8>,
-}
-
-impl Images {
-    fn new() -> Self {
-        let mut private = garments("t10k", 200);
-        let others = private.split_off(IMAGES * LEN);
-        Self { private, others }
-    }
-}
-
-impl Gallery for Images {
-    fn len(&self) -> usize {
-        self.private.len() / LEN
-    }
-    fn image(&self, place: usize) -> &[u8] {
-        &self.private[place * LEN..][..LEN]
-    }
-    fn label(&self, place: usize) -> Option<u32> {
-        Some(place as u32)
-    }
-    fn public_len(&self) -> usize {
-        self.others.len() / LEN
-    }
-    fn public_image(&self, place: usize) -> &[u8] {
-        &self.others[place * LEN..][..LEN]
+fn images() -> Images {
+    let mut private = garments("t10k", 200);
+    let public = private.split_off(IMAGES * LEN);
+    Images {
+        shape: SHAPE,
+        private,
+        public,
     }
 }
 
 /// Encodings, and for each the coefficients of all private images.
-struct Encodings {
-    given: BTreeMap<String, String>,
+struct Encodings<'a> {
+    given: Given<'a>,
     values: Vec<f32>,
     weights: Vec<f32>,
 }
 
-impl Encodings {
-    fn of(images: &Images, given: Given<'_>) -> Self {
-        let secret = MasterSecret::new([5; 32]);
-        let key = Key::new("instahide", &texts(given), None, secret, None).unwrap();
-        let disguise = key.disguise(SHAPE).unwrap();
-        let ids = SampleId::numbered("train", 0, images.len());
-        let samples = Samples {
-            gallery: Some(images),
-            ..Samples::new(Salt([6; 16]), &ids)
-        };
-        let count = images.len() * key.scheme().encodings();
-        let mut values = vec![0f32; count * LEN];
-        disguise
-            .apply(samples, &images.private, PixelsMut::F32(&mut values))
-            .unwrap();
-        let labels: Vec<u32> = (0..images.len() as u32).collect();
-        let mut weights = vec![0f32; count * images.len()];
-        disguise
-            .soft_labels(samples, &labels, images.len(), &mut weights)
-            .unwrap();
+impl<'a> Encodings<'a> {
+    fn of(images: &Images, given: Given<'a>) -> Self {
+        let (values, weights) = blends::encode(images, given);
         Self {
-            given: texts(given),
+            given,
             values,
             weights,
         }
@@ -119,9 +79,8 @@ impl Encodings {
     }
 
     fn exposure(&self) -> Exposure {
-        let target = Target::new("instahide", &self.given, SHAPE).unwrap();
         let set = Set::new(SHAPE, Pixels::F32(self.values.clone()), Vec::new()).unwrap();
-        Exposure::new(target, set).unwrap()
+        support::exposure("instahide", self.given, SHAPE, set)
     }
 
     /// The same with soft labels, image i being of class i % 6.
@@ -185,35 +144,9 @@ impl Encodings {
     }
 }
 
-fn correlation(a: &[f32], b: &[f32]) -> f64 {
-    let mean = |v: &[f32]| v.iter().map(|x| f64::from(*x)).sum::<f64>() / v.len() as f64;
-    let (ma, mb) = (mean(a), mean(b));
-    let (mut ab, mut aa, mut bb) = (0.0, 1e-12, 1e-12);
-    for (x, y) in a.iter().zip(b) {
-        let (x, y) = (f64::from(*x) - ma, f64::from(*y) - mb);
-        (ab, aa, bb) = (ab + x * y, aa + x * x, bb + y * y);
-    }
-    ab / f64::sqrt(aa * bb)
-}
-
-/// Rows less their mean row.
-fn centred(rows: &[f32]) -> Vec<f32> {
-    let count = rows.len() / LEN;
-    let mean = |p: usize| (0..count).map(|i| rows[i * LEN + p]).sum::<f32>() / count as f32;
-    let means: Vec<f32> = (0..LEN).map(mean).collect();
-    rows.iter()
-        .enumerate()
-        .map(|(i, value)| value - means[i % LEN])
-        .collect()
-}
-
-/// Mean correlation of the pictures with the originals, both less their mean picture: 0 for an attack that gives
-/// the mean for all of them.
+/// How like the originals pictures are.
 fn likeness(pictures: &Set, images: &Images) -> f64 {
-    let truth: Vec<f32> = images.private.iter().map(|byte| f32::from(*byte)).collect();
-    let (found, truth) = (centred(&pictures.to_floats()), centred(&truth));
-    let each = found.chunks(LEN).zip(truth.chunks(LEN));
-    each.map(|(a, b)| correlation(a, b)).sum::<f64>() / images.len() as f64
+    blends::likeness(&pictures.to_floats(), images)
 }
 
 fn params(given: Given<'_>) -> Params {
@@ -236,8 +169,7 @@ fn attack(exposure: Exposure, given: Given<'_>) -> Unmixed {
 }
 
 fn run(exposure: &Exposure, given: Given<'_>, budget: &Budget) -> Result<Outcome> {
-    let info = attacks::find("instahide-learned")?;
-    (info.run)(exposure, &params(given), budget, &mut Rng::new(1), &|_, _| {})
+    support::run("instahide-learned", exposure, given, budget, 1)
 }
 
 /// Blends of two private images.
@@ -248,7 +180,7 @@ const CROSS: Given<'_> = &[("k", "4"), ("cross", "true"), ("encodings", "25")];
 
 #[test]
 fn images_come_back_from_encodings_in_any_order() {
-    let images = Images::new();
+    let images = images();
     let mut encodings = Encodings::of(&images, TWO);
     let plain = encodings.plain_auc();
     let found = attack(encodings.exposure(), &[("steps", "300")]);
@@ -285,7 +217,7 @@ fn images_come_back_from_encodings_in_any_order() {
 
 #[test]
 fn nothing_is_found_where_nothing_is_shared() {
-    let images = Images::new();
+    let images = images();
     let mut encodings = Encodings::of(&images, TWO);
     let mut rng = Rng::new(6);
     encodings
@@ -324,7 +256,7 @@ fn nothing_is_found_where_nothing_is_shared() {
 
 #[test]
 fn soft_labels_help_where_public_images_are_blended_in() {
-    let images = Images::new();
+    let images = images();
     let encodings = Encodings::of(&images, CROSS);
     let plain = encodings.plain_auc();
     let blind = attack(encodings.exposure(), &[("steps", "300")]);
@@ -345,7 +277,7 @@ fn soft_labels_help_where_public_images_are_blended_in() {
 
 #[test]
 fn a_network_for_pairs_that_does_harm_is_left_out_and_the_same_seed_gives_the_same() {
-    let images = Images::new();
+    let images = images();
     let encodings = Encodings::of(&images, TWO);
     // With so few steps the embedding is better than the network for pairs.
     let with = |rescore| {
@@ -374,7 +306,7 @@ fn a_network_for_pairs_that_does_harm_is_left_out_and_the_same_seed_gives_the_sa
 
 #[test]
 fn what_does_not_fit_is_refused_and_a_spent_budget_is_said() {
-    let images = Images::new();
+    let images = images();
     let all = Budget::generous();
     let encodings = Encodings::of(&images, TWO);
     let problem = |exposure: &Exposure| match run(exposure, &[], &all) {
@@ -402,7 +334,7 @@ fn what_does_not_fit_is_refused_and_a_spent_budget_is_said() {
     let one = Encodings {
         values: encodings.values[..EACH * LEN].to_vec(),
         weights: Vec::new(),
-        given: encodings.given.clone(),
+        given: encodings.given,
     };
     assert!(problem(&one.exposure().with_public(public(40)).unwrap()).contains("samples"));
 

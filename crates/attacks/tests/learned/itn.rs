@@ -1,6 +1,9 @@
 //! Inverse transformation networks, with pairs and with other keys.
 
-use crate::stage::{Stage, mean_psnr, part, patches, psnr, run, run_within, textures};
+use crate::{
+    stage::{Stage, mean_psnr, psnr, run, run_within, textures},
+    support::{part, patches},
+};
 use std::sync::atomic::{AtomicBool, Ordering};
 use visard_attacks::{Budget, Error, Verdict};
 use visard_core::Shape;

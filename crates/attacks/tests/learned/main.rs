@@ -6,3 +6,5 @@ mod instahide;
 mod itn;
 mod neuracrypt;
 mod stage;
+#[path = "../support/mod.rs"]
+mod support;

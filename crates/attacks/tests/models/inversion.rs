@@ -1,6 +1,6 @@
 //! Pictures that are taken out of models.
 
-use crate::{recipe, run, run_within, templates, texts, trained};
+use crate::{recipe, run, run_within, support::key, templates, trained};
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -12,7 +12,7 @@ use visard_attacks::{
         score::{self, InversionScore},
     },
 };
-use visard_core::{Key, MasterSecret, Pixels, PixelsRef, Salt, SampleId, Samples, Shape};
+use visard_core::{Key, Pixels, PixelsRef, Salt, SampleId, Samples, Shape};
 use visard_data::Stored;
 use visard_learn::{Examples, Model, TrainConfig};
 
@@ -145,9 +145,8 @@ struct Disguise(Key);
 impl Disguise {
     /// Noise-free RMT on blocks of 4 pixels.
     fn new() -> Self {
-        let secret = MasterSecret::new([9; 32]);
-        let given = texts(&[("block", "4"), ("noise", "0"), ("shuffle", "true")]);
-        Self(Key::new("rmt", &given, Some(SHAPE), secret, None).unwrap())
+        let given = [("block", "4"), ("noise", "0"), ("shuffle", "true")];
+        Self(key("rmt", &given, SHAPE, 9))
     }
 
     fn apply(&self, plain: &Examples) -> Examples {

@@ -5,8 +5,10 @@ mod extraction;
 mod inversion;
 mod membership;
 mod registry;
+#[path = "../support/mod.rs"]
+mod support;
 
-use std::collections::BTreeMap;
+use support::{Given, texts};
 use visard_attacks::{
     Budget, Result, Rng, learning,
     model::{self, ModelExposure, ModelOutcome},
@@ -14,15 +16,6 @@ use visard_attacks::{
 use visard_core::{Shape, params::Params};
 use visard_data::Stored;
 use visard_learn::{Examples, Model, TrainConfig};
-
-type Given<'a> = &'a [(&'a str, &'a str)];
-
-fn texts(given: Given<'_>) -> BTreeMap<String, String> {
-    given
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.to_string()))
-        .collect()
-}
 
 /// Copies of one random picture for each class, each value with its own noise of up to `noise` grey levels,
 /// the classes in turn. The pictures depend on shape and class alone, the noise on `seed`.

@@ -1,5 +1,6 @@
 //! Attacks on membership tell a memorising model's pictures, and nothing of a model that saw none of them.
 
+use crate::support::{Given, texts};
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -55,11 +56,10 @@ fn recipe(epochs: usize, batch: usize, lr: f64) -> TrainConfig {
         ("batch_norm", "false"),
         ("dropout", "0"),
     ];
-    let small = small.map(|(name, value)| (name.to_string(), value.to_string()));
-    let mut config = TrainConfig::new("mlp", &small.into()).unwrap();
-    (config.epochs, config.batch, config.lr) = (epochs, batch, lr);
-    config.seed = 99;
-    config
+    TrainConfig {
+        seed: 99,
+        ..crate::recipe("mlp", &small, epochs, batch, lr)
+    }
 }
 
 /// A model, what it was trained on among what is asked about, and what the adversary has besides.
@@ -79,11 +79,9 @@ impl Stage {
         let candidates = members + others;
         let trained: Vec<usize> = (0..members).chain(candidates + own..all.len()).collect();
         let classes = 1 + all.labels.iter().max().copied().unwrap_or(0) as usize;
-        let data = learning::pick(all, &trained);
-        let model = learning::fit(&recipe, &data, classes, &Budget::generous());
         Self {
+            model: crate::trained(&recipe, &learning::pick(all, &trained), classes),
             recipe,
-            model: model.unwrap().unwrap(),
             trained_on: trained.len(),
             candidates: all.slice(0..candidates),
             members: (0..candidates).map(|place| place < members).collect(),
@@ -101,7 +99,7 @@ impl Stage {
         }
     }
 
-    fn scores(&self, name: &str, given: &[(&str, &str)]) -> Vec<f64> {
+    fn scores(&self, name: &str, given: Given<'_>) -> Vec<f64> {
         let outcome = run(name, given, &self.exposure(), &Budget::generous(), 1).unwrap();
         assert_eq!(outcome.verdict, Verdict::Complete, "{name}");
         assert!(
@@ -112,7 +110,7 @@ impl Stage {
         members(outcome)
     }
 
-    fn score(&self, name: &str, given: &[(&str, &str)]) -> score::MembershipScore {
+    fn score(&self, name: &str, given: Given<'_>) -> score::MembershipScore {
         score::membership(&self.scores(name, given), &self.members).unwrap()
     }
 }
@@ -126,17 +124,14 @@ fn members(outcome: ModelOutcome) -> Vec<f64> {
 
 fn run(
     name: &str,
-    given: &[(&str, &str)],
+    given: Given<'_>,
     exposure: &ModelExposure<'_>,
     budget: &Budget,
     seed: u64,
 ) -> Result<ModelOutcome> {
     let info = model::find(name)?;
     assert_eq!(info.aim, Aim::Membership);
-    let given = given
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.to_string()));
-    let params = Params::resolve(info.params, &given.collect())?;
+    let params = Params::resolve(info.params, &texts(given))?;
     (info.run)(exposure, &params, budget, &mut Rng::new(seed), &|_, _| ())
 }
 
@@ -300,8 +295,7 @@ fn spent_budgets_end_attacks_with_what_was_reached() {
         // Stopped after the second of four shadow models.
         STOP.store(false, Ordering::Relaxed);
         let info = model::find(name).unwrap();
-        let given = [("shadows".to_string(), "4".to_string())];
-        let params = Params::resolve(info.params, &given.into()).unwrap();
+        let params = Params::resolve(info.params, &texts(&[("shadows", "4")])).unwrap();
         let watch = |share: f64, _: &str| STOP.store(share >= 0.5, Ordering::Relaxed);
         let budget = Budget::stoppable(None, 1 << 30, &STOP);
         let outcome = (info.run)(&exposure, &params, &budget, &mut Rng::new(1), &watch).unwrap();

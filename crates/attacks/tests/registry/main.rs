@@ -4,6 +4,8 @@ mod budget;
 mod input;
 mod pairs;
 mod stage;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::collections::BTreeSet;
 use visard_attacks::{Needs, attacks};

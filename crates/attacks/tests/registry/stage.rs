@@ -1,10 +1,11 @@
 //! Exposures for any attack and scheme, made from the registries.
 
+use crate::support::{self, texts, textures};
 use std::{collections::BTreeMap, time::Duration};
 use visard_attacks::{AttackInfo, Budget, Error, Exposure, Needs, Outcome, Pairs, Result, Rng, Set, Target};
 use visard_core::{Gallery, Key, MasterSecret, Pixels, Salt, SampleId, Samples, Shape, params::Params};
 
-pub(crate) type Given = &'static [(&'static str, &'static str)];
+pub(crate) type Given = support::Given<'static>;
 
 /// Settings of schemes that one attack or the other asks for; a scheme takes those that it has.
 pub(crate) const SETTINGS: [Given; 6] = [
@@ -15,11 +16,6 @@ pub(crate) const SETTINGS: [Given; 6] = [
     &[("shuffle", "false")],
     &[("patch", "4"), ("width", "16")],
 ];
-
-fn texts(given: Given) -> BTreeMap<String, String> {
-    let text = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
-    given.iter().map(text).collect()
-}
 
 /// What images show.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,31 +30,11 @@ pub(crate) enum Show {
 
 /// Images with classes.
 pub(crate) fn images(shape: Shape, count: usize, show: Show, seed: u64) -> Set {
-    let mut pixels = Vec::with_capacity(count * shape.len());
-    for image in 0..count as u64 {
-        let mut rng = Rng::new(if show == Show::Same {
-            seed
-        } else {
-            seed + 1000 * image
-        });
-        let waves: Vec<[f64; 4]> = (0..4).map(|_| std::array::from_fn(|_| rng.unit())).collect();
-        for i in 0..shape.len() {
-            let (y, x) = (
-                (i / shape.row()) as f64,
-                (i % shape.row() / shape.channels) as f64,
-            );
-            let c = (i % shape.channels) as f64;
-            let wave = |[a, b, phase, power]: &[f64; 4]| {
-                90.0 * power * ((a - 0.5) * y + (b - 0.5) * x + 6.3 * phase + 0.4 * c).sin()
-            };
-            let value = 110.0 + waves.iter().map(wave).sum::<f64>() + 6.0 * rng.unit();
-            pixels.push(if show == Show::Grey {
-                77
-            } else {
-                value.clamp(0.0, 255.0) as u8
-            });
-        }
-    }
+    let pixels = match show {
+        Show::Textures => textures(shape, count, seed),
+        Show::Grey => vec![77; count * shape.len()],
+        Show::Same => textures(shape, 1, seed).repeat(count),
+    };
     let labels = (0..count as u32).map(|i| i % 2).collect();
     Set::new(shape, Pixels::U8(pixels), labels).unwrap()
 }

@@ -1,24 +1,18 @@
 //! The attacks on the AES disguise read what repeats, and nothing else.
 
-use crate::rmt_aes::{
-    attack, correlation, disguise, disguise_afresh, exposure, idx, key, noise, pairs, part, pictures, psnr,
+use crate::{
+    rmt_aes::{correlation, disguise, disguise_afresh, fashion, pairs, pictures},
+    support::{Given, attack, exposure, key, noise, part, psnr},
 };
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 use visard_attacks::{Budget, Error, Exposure, Rng, Set, Verdict, attacks};
 use visard_core::{Shape, params::Params};
 
-type Given<'a> = &'a [(&'a str, &'a str)];
-
 const ONE_KEY: Given<'_> = &[("per_position", "false"), ("shuffle", "false")];
-
-fn fashion(count: usize) -> Set {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/fashion-mnist-12k");
-    idx(&folder.join("train-images-idx3-ubyte.gz"), count)
-}
 
 fn known(params: Given<'_>, set: &Set, count: usize) -> (Exposure, Set) {
     let key = key("aes", params, set.shape(), 9);
-    let truth = part(set, count, set.len() - count);
+    let truth = part(set, count..set.len());
     let disguised = disguise(&key, &set.first(count), 0);
     let exposed = exposure("aes", params, set.shape(), disguise(&key, &truth, 0))
         .with_pairs(pairs(&set.first(count), &disguised, count))

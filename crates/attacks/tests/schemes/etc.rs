@@ -1,54 +1,33 @@
 //! The attacks on EtC: what they must break, and what they must not.
 
-use std::{collections::BTreeMap, io::Read, path::PathBuf};
+use crate::support::{self, Given, attack, photo, photos, psnr, texts};
+use image::RgbImage;
 use visard_attacks::{
     Budget, Exposure, Outcome, Pairs, Rng, Set, Target, Verdict,
     attacks::{
         self,
         etc::{Layout, Scores, neighbour_scores},
     },
-    metrics,
 };
-use visard_core::{
-    Array, Key, MasterSecret, Material, Pixels, Salt, SampleId, Samples, Shape, Values, params::Params,
-};
+use visard_core::{Array, Key, MasterSecret, Material, Shape, Values, params::Params};
 
-type Texts = BTreeMap<String, String>;
-
-fn texts(pairs: &[(&str, &str)]) -> Texts {
-    pairs
-        .iter()
-        .map(|(k, v)| (k.to_string(), v.to_string()))
-        .collect()
-}
-
-fn data(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../data")
-        .join(path)
-}
-
-/// Pixels and size of a bundled photograph.
-fn photo(name: &str) -> (Vec<u8>, usize, usize) {
-    let image = image::open(data("photos").join(name)).unwrap().to_rgb8();
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    (image.into_raw(), height, width)
-}
-
-fn crop((pixels, _, width): &(Vec<u8>, usize, usize), at: (usize, usize), shape: Shape) -> Vec<u8> {
-    let row = |r: usize| &pixels[((at.0 + r) * width + at.1) * 3..][..shape.width * 3];
+fn crop(photo: &RgbImage, at: (usize, usize), shape: Shape) -> Vec<u8> {
+    let row = |r: usize| {
+        let start = (at.0 + r) * photo.width() as usize + at.1;
+        &photo.as_raw()[start * 3..][..shape.width * 3]
+    };
     (0..shape.height).flat_map(row).copied().collect()
 }
 
 /// Patches of the bundled photographs at random places.
 fn patches(count: usize, shape: Shape, rng: &mut Rng) -> Set {
-    let photos = ["astronaut.png", "chelsea.png", "coffee.png"].map(photo);
+    let photos = photos();
     let mut pixels = Vec::new();
     for i in 0..count {
         let photo = &photos[i % 3];
         let at = (
-            rng.below(photo.1 - shape.height + 1),
-            rng.below(photo.2 - shape.width + 1),
+            rng.below(photo.height() as usize - shape.height + 1),
+            rng.below(photo.width() as usize - shape.width + 1),
         );
         pixels.extend(crop(photo, at, shape));
     }
@@ -71,15 +50,7 @@ fn disguise(target: &Target, plain: &Set, material: Option<&Material>, secret: u
         material.cloned(),
     )
     .unwrap();
-    let disguise = key.disguise(plain.shape()).unwrap();
-    let ids = SampleId::numbered("train", 0, plain.len());
-    let output = disguise.output();
-    let mut disguised = Pixels::zeros(output.dtype, plain.len() * output.shape.len());
-    let samples = Samples::new(Salt([0; 16]), &ids);
-    disguise
-        .apply(samples, plain.as_bytes().unwrap(), disguised.view_mut())
-        .unwrap();
-    Set::new(output.shape, disguised, plain.labels().to_vec()).unwrap()
+    support::disguise(&key, plain, 0, 0)
 }
 
 /// A random key as explicit material; without states, or not moved, on request.
@@ -125,25 +96,12 @@ fn key(blocks: usize, moved: bool, states: bool, rng: &mut Rng) -> Material {
     material
 }
 
-fn run(attack: &str, exposure: &Exposure, params: &[(&str, &str)]) -> Outcome {
-    let info = attacks::find(attack).unwrap();
-    let params = Params::resolve(info.params, &texts(params)).unwrap();
-    (info.run)(
-        exposure,
-        &params,
-        &Budget::generous(),
-        &mut Rng::new(1),
-        &|_, _| {},
-    )
-    .unwrap()
+fn run(name: &str, exposure: &Exposure, params: Given<'_>) -> Outcome {
+    attack(name, exposure, params).unwrap()
 }
 
-fn target(scheme: &str, params: &[(&str, &str)], plain: Shape) -> Target {
+fn target(scheme: &str, params: Given<'_>, plain: Shape) -> Target {
     Target::new(scheme, &texts(params), plain).unwrap()
-}
-
-fn psnr(a: &Set, b: &Set) -> f64 {
-    metrics::psnr(a.as_bytes().unwrap(), b.as_bytes().unwrap())
 }
 
 fn scores(exposure: &Exposure, outcome: &Outcome, truth: &Material) -> Scores {
@@ -263,10 +221,7 @@ fn more_pairs_leave_fewer_keys() {
 }
 
 fn fashion(count: usize) -> Set {
-    let file = std::fs::File::open(data("fashion-mnist-12k/train-images-idx3-ubyte.gz")).unwrap();
-    let mut bytes = vec![0; 16 + count * 784];
-    flate2::read::GzDecoder::new(file).read_exact(&mut bytes).unwrap();
-    Set::bytes(Shape::new(28, 28, 1), bytes.split_off(16)).unwrap()
+    support::garments("train", count)
 }
 
 #[test]
@@ -338,7 +293,7 @@ fn solve(images: &Set, block: &str, material: &Material, params: &[(&str, &str)]
 #[test]
 fn photographs_in_moved_blocks_are_put_together() {
     let shape = Shape::new(192, 192, 3);
-    let photo = Set::bytes(shape, crop(&photo("astronaut.png"), (0, 0), shape)).unwrap();
+    let photo = Set::bytes(shape, crop(&photo("astronaut"), (0, 0), shape)).unwrap();
     let moved = key(144, true, false, &mut Rng::new(6));
     let found = solve(&photo, "16", &moved, &[("states", "moved")]);
     assert!(found.neighbour > 0.9, "{found:?}");

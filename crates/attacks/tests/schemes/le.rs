@@ -1,11 +1,9 @@
 //! The attacks on tanaka, ele, shf, negpos and ffx: what they must break, and where they must fail.
 
-use flate2::read::GzDecoder;
-use std::{collections::BTreeMap, fs::File, io::Read, path::PathBuf};
-use visard_attacks::{Budget, Error, Exposure, Outcome, Pairs, Result, Rng, Set, Target, attacks, metrics};
-use visard_core::{
-    Key, MasterSecret, Pixels, Salt, SampleId, Samples, Shape, params::Params, schedule::Stream,
-};
+use crate::support::{self, Given, attack, noise, part, photos, psnr, texts};
+use std::collections::BTreeMap;
+use visard_attacks::{Error, Exposure, Outcome, Pairs, Result, Rng, Set, Target, attacks};
+use visard_core::{Key, MasterSecret, Shape, params::Params, schedule::Stream};
 
 const PHOTO: Shape = Shape::new(32, 32, 3);
 
@@ -18,11 +16,8 @@ struct Case {
 }
 
 impl Case {
-    fn new(scheme: &'static str, params: &[(&str, &str)], shape: Shape, seed: u64) -> Self {
-        let params: BTreeMap<_, _> = params
-            .iter()
-            .map(|(a, b)| (a.to_string(), b.to_string()))
-            .collect();
+    fn new(scheme: &'static str, given: Given<'_>, shape: Shape, seed: u64) -> Self {
+        let params = texts(given);
         let mut secret = [7; 32];
         secret[..8].copy_from_slice(&seed.to_le_bytes());
         let key = Key::new(scheme, &params, Some(shape), MasterSecret::new(secret), None).unwrap();
@@ -39,15 +34,7 @@ impl Case {
     }
 
     fn disguise(&self, plain: &Set) -> Set {
-        let disguise = self.key.disguise(self.shape).unwrap();
-        let output = disguise.output();
-        let mut pixels = Pixels::zeros(output.dtype, plain.len() * output.shape.len());
-        let ids = SampleId::numbered("train", 0, plain.len());
-        let samples = Samples::new(Salt([0; 16]), &ids);
-        disguise
-            .apply(samples, plain.as_bytes().unwrap(), pixels.view_mut())
-            .unwrap();
-        Set::new(output.shape, pixels, Vec::new()).unwrap()
+        support::disguise(&self.key, plain, 0, 0)
     }
 
     fn pairs(&self, plain: &Set) -> Pairs {
@@ -82,44 +69,14 @@ impl Case {
     }
 }
 
-fn run(attack: &str, exposure: &Exposure) -> Result<Outcome> {
-    let info = attacks::find(attack)?;
-    let params = Params::resolve(info.params, &BTreeMap::new())?;
-    (info.run)(
-        exposure,
-        &params,
-        &Budget::generous(),
-        &mut Rng::new(1),
-        &|_, _| {},
-    )
-}
-
-fn noise(shape: Shape, count: usize, seed: u64) -> Set {
-    let mut rng = Rng::new(seed);
-    let pixels = (0..count * shape.len()).map(|_| rng.below(256) as u8);
-    Set::bytes(shape, pixels.collect()).unwrap()
-}
-
-fn some(set: &Set, first: usize, count: usize) -> Set {
-    let (len, shape) = (set.shape().len(), set.shape());
-    Set::bytes(
-        shape,
-        set.as_bytes().unwrap()[first * len..(first + count) * len].to_vec(),
-    )
-    .unwrap()
-}
-
-fn data(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../data")
-        .join(path)
+fn run(name: &str, exposure: &Exposure) -> Result<Outcome> {
+    attack(name, exposure, &[])
 }
 
 /// Patches of the bundled photographs from the left part, or the right part, of each.
 fn patches(count: usize, left: bool, seed: u64) -> Set {
     let mut rng = Rng::new(seed);
-    let names = ["astronaut", "chelsea", "coffee"];
-    let photos = names.map(|n| image::open(data(&format!("photos/{n}.png"))).unwrap().to_rgb8());
+    let photos = photos();
     let mut pixels = Vec::new();
     for i in 0..count {
         let photo = &photos[i % 3];
@@ -134,11 +91,7 @@ fn patches(count: usize, left: bool, seed: u64) -> Set {
 
 /// Garments on black.
 fn grey_garments(count: usize, test: bool) -> Set {
-    let name = if test { "t10k" } else { "train" };
-    let file = File::open(data(&format!("fashion-mnist-12k/{name}-images-idx3-ubyte.gz"))).unwrap();
-    let mut idx = vec![0; 16 + count * 784];
-    GzDecoder::new(file).read_exact(&mut idx).unwrap();
-    Set::bytes(Shape::new(28, 28, 1), idx.split_off(16)).unwrap()
+    support::garments(if test { "t10k" } else { "train" }, count)
 }
 
 /// Garments over patches of photographs by absolute difference.
@@ -153,10 +106,6 @@ fn garments(count: usize, test: bool) -> Set {
         }
     }
     Set::bytes(PHOTO, pixels).unwrap()
-}
-
-fn psnr(plain: &Set, found: &Set) -> f64 {
-    metrics::psnr(plain.as_bytes().unwrap(), found.as_bytes().unwrap())
 }
 
 fn integers(outcome: &Outcome, name: &str, shape: &[usize]) -> Vec<i64> {
@@ -338,11 +287,11 @@ fn one_known_pair_breaks_tanaka_and_ten_do_so_always() {
         let case = Case::new("tanaka", &[], PHOTO, seed as u64);
         let (perm, flip) = nibble_key(&case, 96);
         let one = case
-            .known("le-known", &some(&known, seed * 10, 1), &test)
+            .known("le-known", &part(&known, seed * 10..seed * 10 + 1), &test)
             .unwrap();
         rates.push(rate(&one, &perm, &flip, |_| true));
         let ten = case
-            .known("le-known", &some(&known, seed * 10, 10), &test)
+            .known("le-known", &part(&known, seed * 10..seed * 10 + 10), &test)
             .unwrap();
         assert_eq!(rate(&ten, &perm, &flip, |_| true), 1.0);
         assert_eq!(ten.reconstructions.as_ref(), Some(&test));

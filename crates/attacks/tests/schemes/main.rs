@@ -9,3 +9,5 @@ mod neuracrypt;
 mod rmt;
 mod rmt_aes;
 mod skk;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,23 +1,24 @@
 //! Attacks on schemes that mix images or tokens: each must break what it is said to break, and find
 //! nothing where there is nothing.
 
-use std::{collections::BTreeMap, io::Read, path::PathBuf, time::Duration};
+use crate::support::{
+    self, Given,
+    blends::{self, Images, likeness},
+    normal, photos, texts,
+};
+use std::{collections::BTreeMap, time::Duration};
 use visard_attacks::{
     Budget, Error, Exposure, Outcome, Result, Rng, Set, Target, Verdict,
-    attacks::{
-        self,
-        instahide::{
-            Blend,
-            labels::Labels,
-            public::rank,
-            recovery::{Options, Problem, Recovered, recover},
-            similarity::Similarity,
-        },
+    attacks::instahide::{
+        Blend,
+        labels::Labels,
+        public::rank,
+        recovery::{Options, Problem, Recovered, recover},
+        similarity::Similarity,
     },
 };
 use visard_core::{
     Array, Gallery, Key, MasterSecret, Material, Pixels, PixelsMut, Salt, SampleId, Samples, Shape, Values,
-    params::Params,
 };
 
 /// Side of the test images.
@@ -28,30 +29,14 @@ const LEN: usize = SIDE * SIDE;
 /// Mean and deviation of private images with norm=cifar10, one channel.
 const CIFAR: (f32, f32) = ((0.4914 + 0.4822 + 0.4465) / 3.0, (0.2023 + 0.1994 + 0.2010) / 3.0);
 
-fn data(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../data")
-        .join(name)
-}
-
 /// The first garments.
 fn garments(count: usize) -> Vec<u8> {
-    let file = std::fs::File::open(data("fashion-mnist-12k/t10k-images-idx3-ubyte.gz")).unwrap();
-    let mut bytes = vec![0; 16 + 784 * count];
-    flate2::read::GzDecoder::new(file).read_exact(&mut bytes).unwrap();
-    bytes.split_off(16)
+    support::garments("t10k", count).as_bytes().unwrap().to_vec()
 }
 
 /// Pieces of the photographs, in grey, at places all over them.
 fn patches(count: usize) -> Vec<u8> {
-    let photos: Vec<_> = ["astronaut", "chelsea", "coffee"]
-        .iter()
-        .map(|name| {
-            image::open(data(&format!("photos/{name}.png")))
-                .unwrap()
-                .to_luma8()
-        })
-        .collect();
+    let photos = photos().map(|photo| image::DynamicImage::from(photo).to_luma8());
     let mut rng = Rng::new(77);
     let piece = |i: usize| {
         let photo = &photos[i % photos.len()];
@@ -65,73 +50,18 @@ fn patches(count: usize) -> Vec<u8> {
     (0..count).flat_map(piece).collect()
 }
 
-/// Private and public images; every private one is a class of its own, so that soft labels are the
-/// coefficients.
-struct Images {
-    private: Vec<u8>,
-    public: Vec<u8>,
-}
-
-impl Images {
-    fn garments(count: usize) -> Self {
-        Self {
-            private: garments(count),
-            public: Vec::new(),
-        }
+/// Garments as private images, and no public ones.
+fn private(count: usize) -> Images {
+    Images {
+        shape: SHAPE,
+        private: garments(count),
+        public: Vec::new(),
     }
-}
-
-impl Gallery for Images {
-    fn len(&self) -> usize {
-        self.private.len() / LEN
-    }
-    fn image(&self, place: usize) -> &[u8] {
-        &self.private[place * LEN..][..LEN]
-    }
-    fn label(&self, place: usize) -> Option<u32> {
-        Some(place as u32)
-    }
-    fn public_len(&self) -> usize {
-        self.public.len() / LEN
-    }
-    fn public_image(&self, place: usize) -> &[u8] {
-        &self.public[place * LEN..][..LEN]
-    }
-}
-
-fn texts(settings: &[(&str, &str)]) -> BTreeMap<String, String> {
-    settings
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.to_string()))
-        .collect()
 }
 
 /// Encodings under a key of the test, with the private parts of their blends.
-fn encode(images: &Images, settings: &[(&str, &str)]) -> (Vec<f32>, Vec<Blend>) {
-    let key = Key::new(
-        "instahide",
-        &texts(settings),
-        None,
-        MasterSecret::new([5; 32]),
-        None,
-    )
-    .unwrap();
-    let disguise = key.disguise(SHAPE).unwrap();
-    let ids = SampleId::numbered("train", 0, images.len());
-    let samples = Samples {
-        gallery: Some(images),
-        ..Samples::new(Salt([6; 16]), &ids)
-    };
-    let count = images.len() * key.scheme().encodings();
-    let mut encodings = vec![0f32; count * LEN];
-    disguise
-        .apply(samples, &images.private, PixelsMut::F32(&mut encodings))
-        .unwrap();
-    let labels: Vec<u32> = (0..images.len() as u32).collect();
-    let mut weights = vec![0f32; count * images.len()];
-    disguise
-        .soft_labels(samples, &labels, images.len(), &mut weights)
-        .unwrap();
+fn encode(images: &Images, settings: Given<'_>) -> (Vec<f32>, Vec<Blend>) {
+    let (encodings, weights) = blends::encode(images, settings);
     let blends = weights.chunks(images.len()).map(|row| {
         let parts = row.iter().enumerate().filter(|(_, weight)| **weight > 0.0);
         parts.map(|(image, weight)| (image, f64::from(*weight))).collect()
@@ -139,19 +69,13 @@ fn encode(images: &Images, settings: &[(&str, &str)]) -> (Vec<f32>, Vec<Blend>) 
     (encodings, blends.collect())
 }
 
-fn exposure(settings: &[(&str, &str)], encodings: Vec<f32>) -> Exposure {
-    let target = Target::new("instahide", &texts(settings), SHAPE).unwrap();
-    Exposure::new(
-        target,
-        Set::new(SHAPE, Pixels::F32(encodings), Vec::new()).unwrap(),
-    )
-    .unwrap()
+fn exposure(settings: Given<'_>, encodings: Vec<f32>) -> Exposure {
+    let set = Set::new(SHAPE, Pixels::F32(encodings), Vec::new()).unwrap();
+    support::exposure("instahide", settings, SHAPE, set)
 }
 
-fn run(name: &str, exposure: &Exposure, settings: &[(&str, &str)], budget: &Budget) -> Result<Outcome> {
-    let info = attacks::find(name)?;
-    let params = Params::resolve(info.params, &texts(settings))?;
-    (info.run)(exposure, &params, budget, &mut Rng::new(1), &|_, _| {})
+fn run(name: &str, exposure: &Exposure, settings: Given<'_>, budget: &Budget) -> Result<Outcome> {
+    support::run(name, exposure, settings, budget, 1)
 }
 
 fn attack(name: &str, exposure: &Exposure) -> Outcome {
@@ -170,35 +94,6 @@ fn normalised(bytes: &[u8], mean: f32, deviation: f32) -> Vec<f32> {
         .collect()
 }
 
-fn correlation(a: &[f32], b: &[f32]) -> f64 {
-    let mean = |v: &[f32]| v.iter().map(|x| f64::from(*x)).sum::<f64>() / v.len() as f64;
-    let (ma, mb) = (mean(a), mean(b));
-    let (mut ab, mut aa, mut bb) = (0.0, 1e-12, 1e-12);
-    for (x, y) in a.iter().zip(b) {
-        let (x, y) = (f64::from(*x) - ma, f64::from(*y) - mb);
-        (ab, aa, bb) = (ab + x * y, aa + x * x, bb + y * y);
-    }
-    ab / f64::sqrt(aa * bb)
-}
-
-/// Correlation with the originals, all images less the mean image of the originals: an attack that
-/// gives that mean for all of them has 0.
-fn likeness(found: &[f32], truth: &[u8]) -> f64 {
-    let truth: Vec<f32> = truth.iter().map(|byte| f32::from(*byte)).collect();
-    let count = truth.len() / LEN;
-    let centred = |rows: &[f32]| -> Vec<f32> {
-        let mean = |p: usize| (0..count).map(|i| rows[i * LEN + p]).sum::<f32>() / count as f32;
-        let means: Vec<f32> = (0..LEN).map(mean).collect();
-        rows.iter()
-            .enumerate()
-            .map(|(i, value)| value - means[i % LEN])
-            .collect()
-    };
-    let (found, truth) = (centred(found), centred(&truth));
-    let each = found.chunks(LEN).zip(truth.chunks(LEN));
-    each.map(|(a, b)| correlation(a, b)).sum::<f64>() / count as f64
-}
-
 fn oracle(images: usize, encodings: &[f32], blends: &[Blend], options: &Options) -> Recovered {
     let problem = Problem {
         shape: SHAPE,
@@ -212,7 +107,7 @@ fn oracle(images: usize, encodings: &[f32], blends: &[Blend], options: &Options)
 
 #[test]
 fn one_image_alone_is_recovered_exactly_up_to_sign() {
-    let images = Images::garments(6);
+    let images = private(6);
     let (encodings, blends) = encode(&images, &[("k", "1")]);
     let found = oracle(6, &encodings, &blends, &Options::constant(SHAPE, -1.0));
     let truth = normalised(&images.private, CIFAR.0, CIFAR.1);
@@ -229,21 +124,21 @@ fn one_image_alone_is_recovered_exactly_up_to_sign() {
 
 #[test]
 fn true_blends_give_the_images_but_not_from_noise_or_from_other_blends() {
-    let images = Images::garments(30);
+    let images = private(30);
     let (encodings, mut blends) = encode(&images, &[("k", "4"), ("encodings", "10")]);
     let options = Options::constant(SHAPE, -1.0);
     let found = oracle(30, &encodings, &blends, &options);
-    let right = likeness(&found.images, &images.private);
+    let right = likeness(&found.images, &images);
     let mut rng = Rng::new(3);
     let random = Options {
         start: (0..30 * LEN).map(|_| rng.unit() as f32 - 0.5).collect(),
         restarts: 0,
         ..options.clone()
     };
-    let noise = likeness(&oracle(30, &encodings, &blends, &random).images, &images.private);
+    let noise = likeness(&oracle(30, &encodings, &blends, &random).images, &images);
     blends.rotate_left(37);
     let other = oracle(30, &encodings, &blends, &options);
-    let wrong = likeness(&other.images, &images.private);
+    let wrong = likeness(&other.images, &images);
     println!("true blends {right:.3}, random start {noise:.3}, other blends {wrong:.3}");
     println!("residuals {:.3} and {:.3}", found.residual, other.residual);
     assert!(right >= 0.8 && noise.abs() < 0.3 && wrong.abs() < 0.3);
@@ -252,7 +147,7 @@ fn true_blends_give_the_images_but_not_from_noise_or_from_other_blends() {
 
 #[test]
 fn magnitudes_are_alike_where_an_image_is_shared() {
-    let images = Images::garments(20);
+    let images = private(20);
     let settings = [("k", "2"), ("encodings", "15")];
     let (encodings, blends) = encode(&images, &settings);
     let budget = Budget::generous();
@@ -280,19 +175,19 @@ fn magnitudes_are_alike_where_an_image_is_shared() {
 
 #[test]
 fn nothing_but_the_encodings_gives_the_images() {
-    let images = Images::garments(30);
+    let images = private(30);
     let settings = [("k", "4"), ("encodings", "40")];
     let (encodings, _) = encode(&images, &settings);
     let outcome = attack("instahide-recovery", &exposure(&settings, encodings.clone()));
     assert_eq!(outcome.verdict, Verdict::Complete);
     let residual = outcome.figures["residual"];
-    let right = likeness(&outcome.reconstructions.unwrap().to_floats(), &images.private);
+    let right = likeness(&outcome.reconstructions.unwrap().to_floats(), &images);
     // The same magnitudes, each encoding's pixels in another order: nothing is shared any more.
     let mut rng = Rng::new(6);
     let shuffle = |row: &[f32]| -> Vec<f32> { rng.permutation(LEN).into_iter().map(|i| row[i]).collect() };
     let mixed = encodings.chunks(LEN).flat_map(shuffle).collect();
     let other = attack("instahide-recovery", &exposure(&settings, mixed));
-    let wrong = likeness(&other.reconstructions.unwrap().to_floats(), &images.private);
+    let wrong = likeness(&other.reconstructions.unwrap().to_floats(), &images);
     println!(
         "found {right:.3}, residual {residual:.3}; shuffled {wrong:.3}, {:.3}",
         other.figures["residual"]
@@ -314,7 +209,7 @@ fn soft_labels(blends: &[Blend]) -> Vec<f32> {
 
 #[test]
 fn soft_labels_help_the_recovery_and_wrong_ones_are_noticed() {
-    let images = Images::garments(30);
+    let images = private(30);
     let settings = [("k", "4"), ("encodings", "20")];
     let (encodings, blends) = encode(&images, &settings);
     let set = Set::new(SHAPE, Pixels::F32(encodings.clone()), Vec::new()).unwrap();
@@ -325,7 +220,7 @@ fn soft_labels_help_the_recovery_and_wrong_ones_are_noticed() {
     };
     let like = |outcome: &Outcome| {
         let found = outcome.reconstructions.as_ref().unwrap();
-        likeness(&found.to_floats(), &images.private)
+        likeness(&found.to_floats(), &images)
     };
     let blind = attack("instahide-recovery", &exposure(&settings, encodings));
     let seeing = labelled(soft_labels(&blends));
@@ -348,7 +243,7 @@ fn soft_labels_help_the_recovery_and_wrong_ones_are_noticed() {
 
 #[test]
 fn classes_part_encodings_that_share_no_image() {
-    let images = Images::garments(20);
+    let images = private(20);
     let settings = [("k", "2"), ("encodings", "15")];
     let (encodings, blends) = encode(&images, &settings);
     let mut similarity = Similarity::of(&magnitudes(&encodings), LEN, &Budget::generous()).unwrap();
@@ -367,11 +262,6 @@ fn classes_part_encodings_that_share_no_image() {
     let target = Target::new("instahide", &texts(&settings), SHAPE).unwrap();
     let exposure = Exposure::new(target, set.with_soft(10, rows).unwrap()).unwrap();
     println!("{:?}", attack("instahide-clusters", &exposure).figures);
-}
-
-/// A standard normal.
-fn normal(rng: &mut Rng) -> f64 {
-    (-2.0 * (1.0 - rng.unit()).ln()).sqrt() * (std::f64::consts::TAU * rng.unit()).cos()
 }
 
 /// Encodings under explicit draws, which tell the public images in each: two private and two public.
@@ -432,8 +322,8 @@ fn with_public(images: &Images, each: usize) -> (Vec<f32>, Vec<Blend>) {
 #[test]
 fn planted_public_images_rank_high_and_help_the_recovery() {
     let images = Images {
-        private: garments(24),
         public: patches(500),
+        ..private(24)
     };
     let (encodings, planted) = with_public(&images, 20);
     let settings = [("cross", "true"), ("k", "4"), ("encodings", "20")];
@@ -477,7 +367,7 @@ fn planted_public_images_rank_high_and_help_the_recovery() {
         &Budget::generous(),
     )
     .unwrap();
-    let like = |set: &Set| likeness(&set.to_floats(), &images.private);
+    let like = |set: &Set| likeness(&set.to_floats(), &images);
     let (blind, seeing) = (like(&blind), like(&seeing.reconstructions.unwrap()));
     println!("without the public set {blind:.3}, with it {seeing:.3}");
     assert!(seeing > blind && seeing > 0.55);
@@ -485,7 +375,7 @@ fn planted_public_images_rank_high_and_help_the_recovery() {
 
 #[test]
 fn what_does_not_fit_is_refused_and_a_spent_budget_is_said() {
-    let images = Images::garments(8);
+    let images = private(8);
     let few = [("k", "2"), ("encodings", "3")];
     let (encodings, _) = encode(&images, &few);
     let set = exposure(&few, encodings.clone());
@@ -517,7 +407,7 @@ fn what_does_not_fit_is_refused_and_a_spent_budget_is_said() {
 
 #[test]
 fn the_number_of_threads_does_not_matter() {
-    let images = Images::garments(10);
+    let images = private(10);
     let settings = [("k", "2"), ("encodings", "12")];
     let set = exposure(&settings, encode(&images, &settings).0);
     let under = |threads: usize| {

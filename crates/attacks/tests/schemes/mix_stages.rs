@@ -1,6 +1,6 @@
 //! Stages of the attacks on mixing schemes by themselves, on inputs whose truth is known by construction.
 
-use std::{io::Read, path::PathBuf};
+use crate::support::{self, normal};
 use visard_attacks::{
     Budget, Error, Rng, Set,
     attacks::{
@@ -24,25 +24,6 @@ use visard_core::Shape;
 /// Side of the test images.
 const SIDE: usize = 28;
 const LEN: usize = SIDE * SIDE;
-
-fn data(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../data")
-        .join(name)
-}
-
-/// The first garments.
-fn garments(count: usize) -> Vec<u8> {
-    let file = std::fs::File::open(data("fashion-mnist-12k/t10k-images-idx3-ubyte.gz")).unwrap();
-    let mut bytes = vec![0; 16 + 784 * count];
-    flate2::read::GzDecoder::new(file).read_exact(&mut bytes).unwrap();
-    bytes.split_off(16)
-}
-
-/// A standard normal.
-fn normal(rng: &mut Rng) -> f64 {
-    (-2.0 * (1.0 - rng.unit()).ln()).sqrt() * (std::f64::consts::TAU * rng.unit()).cos()
-}
 
 #[test]
 fn soft_labels_give_the_coefficients() {
@@ -239,9 +220,10 @@ fn encrypt(images: &[u8], width: usize, positions: bool) -> (Vec<f32>, Vec<Vec<u
 
 #[test]
 fn tokens_are_put_in_order_and_images_matched_without_training() {
-    let plain = garments(60);
+    let plain = support::garments("t10k", 60);
+    let plain = plain.as_bytes().unwrap();
     let share = |positions: bool| {
-        let (values, truth, patches) = encrypt(&plain, 64, positions);
+        let (values, truth, patches) = encrypt(plain, 64, positions);
         let tokens = Tokens {
             values: &values,
             places: 49,

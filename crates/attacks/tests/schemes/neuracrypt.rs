@@ -1,75 +1,33 @@
 //! The attacks on NeuraCrypt against images that the scheme itself disguised.
 
-use std::{collections::BTreeMap, io::Read, path::PathBuf};
-use visard_attacks::{Budget, Error, Exposure, Outcome, Result, Rng, Set, Target, Verdict, attacks};
-use visard_core::{Key, MasterSecret, Pixels, Salt, SampleId, Samples, Shape, Values, params::Params};
+use crate::support::{self, Given, attack, key, matched, pick, texts};
+use visard_attacks::{Error, Exposure, Outcome, Rng, Set, Target, Verdict};
+use visard_core::{Pixels, Shape, Values};
 
 const SHAPE: Shape = Shape::new(28, 28, 1);
 
-type Given<'a> = &'a [(&'a str, &'a str)];
-
-fn texts(given: Given<'_>) -> BTreeMap<String, String> {
-    given
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.to_string()))
-        .collect()
-}
-
 /// The first garments.
 fn garments(count: usize) -> Set {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../data/fashion-mnist-12k/t10k-images-idx3-ubyte.gz");
-    let mut bytes = vec![0; 16 + SHAPE.len() * count];
-    flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap())
-        .read_exact(&mut bytes)
-        .unwrap();
-    Set::bytes(SHAPE, bytes.split_off(16)).unwrap()
-}
-
-/// The images at these places.
-fn pick(set: &Set, places: &[usize]) -> Set {
-    let (bytes, len) = (set.as_bytes().unwrap(), set.shape().len());
-    let pixels = places.iter().flat_map(|i| &bytes[i * len..][..len]).copied();
-    Set::bytes(set.shape(), pixels.collect()).unwrap()
+    support::garments("t10k", count)
 }
 
 /// Images under the key of that number, numbered from `first`.
 fn disguise(plain: &Set, given: Given<'_>, secret: u8, first: u64) -> Vec<f32> {
-    let secret = MasterSecret::new([secret; 32]);
-    let key = Key::new("neuracrypt", &texts(given), Some(plain.shape()), secret, None).unwrap();
-    let disguise = key.disguise(plain.shape()).unwrap();
-    let ids = SampleId::numbered("train", first, plain.len());
-    let output = disguise.output();
-    let mut pixels = Pixels::zeros(output.dtype, plain.len() * output.shape.len());
-    disguise
-        .apply(
-            Samples::new(Salt([7; 16]), &ids),
-            plain.as_bytes().unwrap(),
-            pixels.view_mut(),
-        )
-        .unwrap();
-    match pixels {
-        Pixels::F32(values) => values,
+    let key = key("neuracrypt", given, plain.shape(), secret);
+    match support::disguise(&key, plain, 7, first).pixels() {
+        Pixels::F32(values) => values.clone(),
         Pixels::U8(_) => panic!("tokens are floats"),
     }
 }
 
-fn exposure(given: Given<'_>, tokens: Vec<f32>) -> Exposure {
-    let target = Target::new("neuracrypt", &texts(given), SHAPE).unwrap();
-    let shape = target.scheme.output(SHAPE).unwrap().shape;
-    Exposure::new(target, Set::new(shape, Pixels::F32(tokens), Vec::new()).unwrap()).unwrap()
+fn target(given: Given<'_>) -> Target {
+    Target::new("neuracrypt", &texts(given), SHAPE).unwrap()
 }
 
-fn run(name: &str, exposure: &Exposure) -> Result<Outcome> {
-    let info = attacks::find(name)?;
-    let params = Params::resolve(info.params, &BTreeMap::new())?;
-    (info.run)(
-        exposure,
-        &params,
-        &Budget::generous(),
-        &mut Rng::new(1),
-        &|_, _| {},
-    )
+fn exposure(given: Given<'_>, tokens: Vec<f32>) -> Exposure {
+    let target = target(given);
+    let shape = target.scheme.output(SHAPE).unwrap().shape;
+    Exposure::new(target, Set::new(shape, Pixels::F32(tokens), Vec::new()).unwrap()).unwrap()
 }
 
 /// For each image and row the place of that token in the order of the first image. Orders depend on key,
@@ -77,8 +35,7 @@ fn run(name: &str, exposure: &Exposure) -> Result<Outcome> {
 fn true_orders(count: usize, given: Given<'_>, secret: u8) -> Vec<usize> {
     let grey = Set::bytes(SHAPE, vec![128; count * SHAPE.len()]).unwrap();
     let tokens = disguise(&grey, given, secret, 0);
-    let target = Target::new("neuracrypt", &texts(given), SHAPE).unwrap();
-    let shape = target.scheme.output(SHAPE).unwrap().shape;
+    let shape = target(given).scheme.output(SHAPE).unwrap().shape;
     let first: Vec<&[f32]> = tokens[..shape.len()].chunks(shape.width).collect();
     let place = |token: &[f32]| first.iter().position(|other| *other == token).unwrap();
     tokens.chunks(shape.width).map(place).collect()
@@ -90,16 +47,6 @@ fn share_in_order(outcome: &Outcome, truth: &[usize]) -> f64 {
     };
     let right = found.iter().zip(truth).filter(|(a, b)| **a as usize == **b);
     right.count() as f64 / truth.len() as f64
-}
-
-fn share_of_matches(found: &Set, plain: &Set) -> f64 {
-    let len = plain.shape().len();
-    let pairs = found
-        .as_bytes()
-        .unwrap()
-        .chunks(len)
-        .zip(plain.as_bytes().unwrap().chunks(len));
-    pairs.filter(|(a, b)| a == b).count() as f64 / plain.len() as f64
 }
 
 /// What both attacks make of images among public ones.
@@ -115,14 +62,14 @@ struct Reached {
 fn reach(given: Given<'_>, secret: u8, plain: &Set, public: &Set, tokens: Vec<f32>) -> Reached {
     let orders = &true_orders(plain.len(), given, secret);
     let set = exposure(given, tokens).with_public(public.clone()).unwrap();
-    let order = share_in_order(&run("neuracrypt-order", &set).unwrap(), orders);
+    let order = share_in_order(&attack("neuracrypt-order", &set, &[]).unwrap(), orders);
     let begun = std::time::Instant::now();
-    let found = run("neuracrypt-matching", &set).unwrap();
+    let found = attack("neuracrypt-matching", &set, &[]).unwrap();
     let seconds = begun.elapsed().as_secs_f64();
     assert_eq!(found.verdict, Verdict::Complete);
     Reached {
         order,
-        matched: share_of_matches(found.reconstructions.as_ref().unwrap(), plain),
+        matched: matched(found.reconstructions.as_ref().unwrap(), plain),
         decoded: found.figures["decoded"],
         patches: share_in_order(&found, &absolute(given, secret, orders)),
         seconds,
@@ -132,7 +79,7 @@ fn reach(given: Given<'_>, secret: u8, plain: &Set, public: &Set, tokens: Vec<f3
 /// The patch of each token, from its place in the order of the first image: the token of that image that
 /// changes most when a patch of a grey image turns white is that patch's.
 fn absolute(given: Given<'_>, secret: u8, orders: &[usize]) -> Vec<usize> {
-    let target = Target::new("neuracrypt", &texts(given), SHAPE).unwrap();
+    let target = target(given);
     let (side, out) = (
         target.scheme.params().int("patch") as usize,
         target.scheme.output(SHAPE).unwrap().shape,
@@ -196,7 +143,7 @@ fn order_and_images_are_found_whatever_the_parameters() {
         ),
     ] {
         let all = garments(count + more);
-        let plain = pick(&all, &(0..count).collect::<Vec<_>>());
+        let plain = all.first(count);
         let public = pick(&all, &Rng::new(5).permutation(count + more));
         let tokens = disguise(&plain, given, secret, 0);
         let reached = reach(given, secret, &plain, &public, tokens);
@@ -255,7 +202,7 @@ fn public_images_must_suffice() {
         if let Some(public) = public {
             set = set.with_public(public).unwrap();
         }
-        match run("neuracrypt-matching", &set) {
+        match attack("neuracrypt-matching", &set, &[]) {
             Err(Error::Exposure(problem)) => problem,
             other => panic!("{other:?}"),
         }

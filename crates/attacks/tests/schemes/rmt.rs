@@ -1,24 +1,17 @@
 //! The attacks on RMT break what ATTACKS, section 4, says they break, and nothing else.
 
-use crate::rmt_aes::{
-    attack, correlation, disguise, disguise_afresh, exposure, idx, key, noise, pairs, part, pictures, psnr,
-    texts,
+use crate::{
+    rmt_aes::{correlation, disguise, disguise_afresh, fashion, pairs, pictures},
+    support::{Given, attack, exposure, key, noise, part, psnr, texts},
 };
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 use visard_attacks::{Budget, Error, Exposure, Level, Outcome, Pairs, Rng, Set, Target, Verdict, attacks};
 use visard_core::{Grid, Shape, matrix, params::Params};
-
-type Given<'a> = &'a [(&'a str, &'a str)];
-
-fn fashion(count: usize) -> Set {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/fashion-mnist-12k");
-    idx(&folder.join("train-images-idx3-ubyte.gz"), count)
-}
 
 /// Pairs of the first `count` images; the others are to be read.
 fn known(params: Given<'_>, set: &Set, count: usize, secret: u8) -> (Exposure, Set) {
     let key = key("rmt", params, set.shape(), secret);
-    let truth = part(set, count, set.len() - count);
+    let truth = part(set, count..set.len());
     let disguised = disguise(&key, &set.first(count), 0);
     let exposed = exposure("rmt", params, set.shape(), disguise(&key, &truth, 5000))
         .with_pairs(pairs(&set.first(count), &disguised, count))
@@ -208,7 +201,7 @@ fn regression_fails_on_decoys() {
     .unwrap();
     // Pairs that do not belong together.
     let key = key("rmt", &params, set.shape(), 1);
-    let wrong = Pairs::new(set.first(100), disguise(&key, &part(&set, 10, 100), 0)).unwrap();
+    let wrong = Pairs::new(set.first(100), disguise(&key, &part(&set, 10..110), 0)).unwrap();
     let mixed = exposure("rmt", &params, set.shape(), disguise(&key, &truth, 0))
         .with_pairs(wrong)
         .unwrap();
@@ -218,18 +211,18 @@ fn regression_fails_on_decoys() {
     }
 }
 
+fn row_norms(params: Given<'_>, set: &Set) -> Outcome {
+    let disguised = disguise(&key("rmt", params, set.shape(), 1), set, 0);
+    let exposed = exposure("rmt", params, set.shape(), disguised);
+    attack("rmt-row-norms", &exposed, &[]).unwrap()
+}
+
 #[test]
 fn row_norms_show_through() {
     let set = fashion(300);
     for (block, expected) in [("2", 0.96), ("4", 0.90), ("7", 0.81), ("14", 0.59)] {
         let params = [("block", block), ("shuffle", "false")];
-        let disguised = disguise(&key("rmt", &params, set.shape(), 1), &set, 0);
-        let outcome = attack(
-            "rmt-row-norms",
-            &exposure("rmt", &params, set.shape(), disguised),
-            &[],
-        )
-        .unwrap();
+        let outcome = row_norms(&params, &set);
         let found = correlation(pictures(&outcome), &set);
         assert!((found - expected).abs() < 0.03, "{block}: {found}");
         // Every row of a block is exactly as bright as it was.
@@ -248,26 +241,13 @@ fn row_norms_show_through() {
     let flat = Set::bytes(Shape::new(64, 64, 1), vec![120; 64 * 64]).unwrap();
     for stage in ["after", "before"] {
         let params = [("noise", "60"), ("noise_stage", stage)];
-        let disguised = disguise(&key("rmt", &params, flat.shape(), 1), &flat, 0);
-        let outcome = attack(
-            "rmt-row-norms",
-            &exposure("rmt", &params, flat.shape(), disguised),
-            &[],
-        )
-        .unwrap();
+        let outcome = row_norms(&params, &flat);
         let levels = pictures(&outcome).to_floats();
         let mean = levels.iter().sum::<f32>() / levels.len() as f32;
         assert!((mean - 120.0).abs() < 2.0, "{stage}: {mean}");
     }
     // What was moved is not where it was.
-    let params = [("block", "4")];
-    let disguised = disguise(&key("rmt", &params, set.shape(), 1), &set, 0);
-    let outcome = attack(
-        "rmt-row-norms",
-        &exposure("rmt", &params, set.shape(), disguised),
-        &[],
-    )
-    .unwrap();
+    let outcome = row_norms(&[("block", "4")], &set);
     assert_eq!(outcome.figures["disguised_order"], 1.0);
     assert!(correlation(pictures(&outcome), &set) < 0.4);
 }
@@ -318,7 +298,7 @@ fn axes_of_public_images_give_the_matrices() {
 fn public_images_alone_open_moved_blocks() {
     let set = fashion(4000);
     for (params, least) in [(&[] as Given<'_>, 30.0), (&[("noise", "25")], 25.0)] {
-        let (public, truth) = (set.first(2000), part(&set, 2000, 2000));
+        let (public, truth) = (set.first(2000), part(&set, 2000..4000));
         let disguised = disguise(&key("rmt", params, set.shape(), 3), &truth, 0);
         let exposed = exposure("rmt", params, set.shape(), disguised)
             .with_public(public.clone())

@@ -1,14 +1,14 @@
 //! One attack: its runs with more and more images, and what came of them.
 
-use super::{Clock, Play, Progress, Stage, stage::defaults};
+use super::{Clock, Play, Progress, Stage, defaults};
 use crate::{
     Access, Error, Evidence, Result, Verdict,
     judge::{self, Null, THRESHOLDS},
     oracle::Oracle,
-    record::{Attacked, NotRun, Point, WrongKey},
+    record::{Attacked, NotRun, Point, WrongKey, finite, inconclusive},
 };
 use std::{sync::atomic::Ordering, time::Instant};
-use visard_attacks::{Exposure, Rng, Set, Verdict as Reached};
+use visard_attacks::{Exposure, Rng, Set};
 use visard_core::Material;
 
 /// One run of an attack, with its pictures.
@@ -77,19 +77,10 @@ pub(crate) fn once(
             .as_ref()
             .map_or(count, |chosen| chosen.plain.len()),
         seconds,
-        inconclusive: match &outcome.verdict {
-            Reached::Complete => None,
-            Reached::Inconclusive(why) => Some(why.clone()),
-        },
+        inconclusive: inconclusive(outcome.verdict),
         verdict,
         because,
-        // What is no number has no place in a record.
-        figures: outcome
-            .figures
-            .iter()
-            .filter(|(_, value)| value.is_finite())
-            .map(|(name, value)| ((*name).to_string(), *value))
-            .collect(),
+        figures: finite(&outcome.figures),
         evidence,
         pictures,
     };

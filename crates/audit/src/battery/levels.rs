@@ -31,18 +31,13 @@ fn of_images(access: Access, attacked: &[Attacked]) -> LevelRecord {
 }
 
 fn of_model(access: Access, model: &ModelRecord) -> LevelRecord {
-    let cells = |name: &str, cells: &[crate::CellRecord]| {
-        let can = cells
-            .iter()
-            .filter(|cell| cell.cell.access().is_some_and(|needs| access.includes(needs)));
-        let of = can.map(|cell| (name.to_string(), cell.verdict, cell.inconclusive.is_some()));
-        of.collect::<Vec<_>>()
-    };
-    let all = model
-        .attacks
-        .iter()
-        .flat_map(|attack| cells(&attack.name, &attack.cells));
-    let mut level = worst(access, all.collect());
+    let mut all = Vec::new();
+    for attack in &model.attacks {
+        let cells = attack.cells.iter();
+        let can = cells.filter(|cell| cell.cell.access().is_some_and(|needs| access.includes(needs)));
+        all.extend(can.map(|cell| (attack.name.clone(), cell.verdict, cell.inconclusive.is_some())));
+    }
+    let mut level = worst(access, all);
     if access == Access::Opened && model.key.is_none() {
         level.not_reached = Some(model.why_no_key.clone());
     }

@@ -20,7 +20,7 @@ use visard_attacks::attacks;
 pub(crate) use attack::{Run, Watch};
 pub(crate) use clock::Clock;
 pub use options::{Options, Progress, Report, Show, Training};
-pub(crate) use stage::{Play, Stage};
+pub(crate) use stage::{Play, Stage, defaults};
 
 /// What training the examiner weighs beside a run of an attack that trains nothing.
 const EXAMINER: usize = 4;

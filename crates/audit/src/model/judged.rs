@@ -11,8 +11,8 @@ use visard_attacks::{
     Set, learning, metrics,
     model::{Found, Student, score},
 };
-use visard_core::{Pixels, Shape};
-use visard_learn::{Examples, Model};
+use visard_core::Pixels;
+use visard_learn::{Examples, Model, argmax};
 
 /// Most points of a curve in a record.
 const POINTS: usize = 96;
@@ -139,7 +139,7 @@ fn inversion(pixels: &[f32], restored: bool, people: &People, thresholds: &Thres
 }
 
 fn extraction(students: &[Student], model: &Model, opened: &Opened<'_>) -> Result<Extraction> {
-    let sets: Vec<(bool, &Examples)> = [(true, Some(&opened.home)), (false, opened.away.as_ref())]
+    let sets: Vec<(bool, &Examples)> = [(true, Some(opened.home)), (false, opened.away)]
         .into_iter()
         .filter_map(|(home, set)| Some((home, set?)))
         .collect();
@@ -175,8 +175,7 @@ fn commonest(model: &Model, set: &Examples) -> Result<f64> {
     let classes = model.info().classes.len();
     let mut counts = vec![0usize; classes];
     for row in answers.chunks_exact(classes) {
-        let best = (0..classes).fold(0, |best, i| if row[i] > row[best] { i } else { best });
-        counts[best] += 1;
+        counts[argmax(row)] += 1;
     }
     let most = counts.iter().max().copied().unwrap_or(0);
     Ok(most as f64 / learning::pictures(set).max(1) as f64)
@@ -200,7 +199,7 @@ pub(super) fn means(people: &People) -> Result<Vec<Option<Vec<f32>>>> {
 }
 
 /// A picture as bytes, stretched to full contrast: what an adversary would do to see it.
-pub(super) fn stretched(shape: Shape, picture: &[f32]) -> Vec<u8> {
+pub(super) fn stretched(picture: &[f32]) -> Vec<u8> {
     let (low, high) = picture
         .iter()
         .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), v| {
@@ -208,7 +207,7 @@ pub(super) fn stretched(shape: Shape, picture: &[f32]) -> Vec<u8> {
         });
     let span = if high > low { high - low } else { 1.0 };
     let byte = |v: &f32| metrics::to_byte(255.0 * (v - low) / span);
-    picture.iter().take(shape.len()).map(byte).collect()
+    picture.iter().map(byte).collect()
 }
 
 #[cfg(test)]
@@ -229,8 +228,7 @@ mod tests {
 
     #[test]
     fn pictures_are_stretched_to_all_grey_levels() {
-        let shape = Shape::new(1, 3, 1);
-        assert_eq!(stretched(shape, &[-2.0, 0.0, 2.0]), [0, 128, 255]);
-        assert_eq!(stretched(shape, &[5.0; 3]), [0; 3]);
+        assert_eq!(stretched(&[-2.0, 0.0, 2.0]), [0, 128, 255]);
+        assert_eq!(stretched(&[5.0; 3]), [0; 3]);
     }
 }

@@ -80,37 +80,7 @@ pub(crate) fn play(
         return Ok(Err(why));
     }
     let infos = settings.played();
-    let mut attacked: Vec<ModelAttacked> = Vec::new();
-    for info in &infos {
-        attacked.push(ModelAttacked {
-            name: info.name.into(),
-            title: info.title.into(),
-            summary: info.summary.into(),
-            paper: info.paper.into(),
-            params: settings.resolve(info, false)?.texts(),
-            cells: Vec::new(),
-            seconds: 0.0,
-        });
-    }
-    let mut examples = Vec::new();
-    for cell in Cell::ALL {
-        let played = in_cell(cell, &infos, &world, settings, clock, watch)?;
-        for (info, ran) in played {
-            if let Some(pixels) = &ran.pictures {
-                examples.extend(pictures::example(
-                    info,
-                    cell,
-                    pixels,
-                    &people,
-                    &stage.subjects.name,
-                )?);
-            }
-            if let Some(attack) = attacked.iter_mut().find(|attack| attack.name == info.name) {
-                attack.seconds += ran.record.seconds;
-                attack.cells.push(ran.record);
-            }
-        }
-    }
+    let (attacked, examples) = in_all_cells(&infos, &world, &stage.subjects.name, settings, clock, watch)?;
     let key = recovered.map(|key| RecoveredKey {
         attack: key.from.play.info.name.into(),
         access: key.from.play.access,
@@ -179,20 +149,7 @@ pub(crate) fn show(
         .into_iter()
         .filter(|info| info.aim == Aim::Inversion)
         .collect();
-    let mut examples = Vec::new();
-    for cell in Cell::ALL {
-        for (info, ran) in in_cell(cell, &infos, &world, settings, clock, watch)? {
-            if let Some(pixels) = &ran.pictures {
-                examples.extend(pictures::example(
-                    info,
-                    cell,
-                    pixels,
-                    &people,
-                    &other.subjects.name,
-                )?);
-            }
-        }
-    }
+    let (_, examples) = in_all_cells(&infos, &world, &other.subjects.name, settings, clock, watch)?;
     Ok(examples)
 }
 
@@ -215,6 +172,42 @@ fn trained(
     })
 }
 
+/// What comes of attacks in all cells, and pictures of the classes of the set of that name.
+fn in_all_cells(
+    infos: &[&'static ModelAttackInfo],
+    world: &World<'_>,
+    name: &str,
+    settings: &ModelSettings,
+    clock: &mut Clock<'_>,
+    watch: Watch<'_>,
+) -> Result<(Vec<ModelAttacked>, Vec<Example>)> {
+    let mut attacked: Vec<ModelAttacked> = Vec::new();
+    for info in infos {
+        attacked.push(ModelAttacked {
+            name: info.name.into(),
+            title: info.title.into(),
+            summary: info.summary.into(),
+            paper: info.paper.into(),
+            params: settings.resolve(info, false)?.texts(),
+            cells: Vec::new(),
+            seconds: 0.0,
+        });
+    }
+    let mut examples = Vec::new();
+    for cell in Cell::ALL {
+        for (info, ran) in in_cell(cell, infos, world, settings, clock, watch)? {
+            if let Some(pixels) = &ran.pictures {
+                examples.extend(pictures::example(info, cell, pixels, world.people, name)?);
+            }
+            if let Some(attack) = attacked.iter_mut().find(|attack| attack.name == info.name) {
+                attack.seconds += ran.record.seconds;
+                attack.cells.push(ran.record);
+            }
+        }
+    }
+    Ok((attacked, examples))
+}
+
 /// What comes of all attacks that are for a cell, in their order.
 fn in_cell(
     cell: Cell,
@@ -229,10 +222,9 @@ fn in_cell(
         .copied()
         .filter(|info| cell.is_for(info.aim))
         .collect();
-    let played = cell != Cell::Stranger || world.has_stranger()?;
-    let opened = match played && !infos.is_empty() {
-        true => world.open(cell)?,
-        false => None,
+    let opened = match infos.is_empty() {
+        true => None,
+        false => world.open(cell)?,
     };
     let Some(opened) = opened else {
         let weight = infos.iter().map(|info| settings.weight_of(info)).sum();

@@ -32,7 +32,7 @@ pub(super) fn example(
                 role: Role::Class(class as u32),
                 plain: mean.iter().map(|v| metrics::to_byte(*v)).collect(),
                 disguised: None,
-                recovered: stretched(shape, picture),
+                recovered: stretched(picture),
             })
         })
         .take(SHOWN)

@@ -220,6 +220,18 @@ pub struct Extraction {
     pub copies: Vec<Fidelity>,
 }
 
+impl Extraction {
+    /// Copies judged on images of the kind that the model was trained on.
+    pub(crate) fn at_home(&self) -> impl Iterator<Item = &Fidelity> {
+        self.copies.iter().filter(|copy| copy.at_home)
+    }
+
+    /// Of these the one that agrees best with the model.
+    pub(crate) fn best(&self) -> Option<&Fidelity> {
+        self.at_home().max_by(|a, b| a.agreement.total_cmp(&b.agreement))
+    }
+}
+
 /// How faithfully a copy answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fidelity {

@@ -11,10 +11,11 @@ use crate::{
     Result, Verdict,
     battery::{Clock, Progress, Watch},
     judge::THRESHOLDS,
+    record::{finite, inconclusive},
 };
 use std::{collections::BTreeMap, time::Instant};
 use visard_attacks::{
-    Rng, Verdict as Reached,
+    Rng,
     model::{Aim, ModelAttackInfo},
 };
 
@@ -85,20 +86,12 @@ pub(super) fn run(
         Some(told) => verdict(told, &THRESHOLDS),
         None => (Verdict::NotBroken, "it found nothing that could be judged".into()),
     };
-    let inconclusive = match outcome.verdict {
-        Reached::Complete => None,
-        Reached::Inconclusive(why) => Some(why),
-    };
-    // What is no number has no place in a record.
-    let figures = outcome.figures.iter().filter(|(_, value)| value.is_finite());
     let record = CellRecord {
         cell,
         verdict,
         because,
-        inconclusive,
-        figures: figures
-            .map(|(name, value)| ((*name).to_string(), *value))
-            .collect(),
+        inconclusive: inconclusive(outcome.verdict),
+        figures: finite(&outcome.figures),
         told,
         seconds,
     };

@@ -57,11 +57,10 @@ impl ModelSettings {
     /// none any more, and nothing is made smooth.
     pub(super) fn resolve(&self, info: &ModelAttackInfo, disguised: bool) -> Result<Params> {
         let mut given = BTreeMap::new();
-        let has = |name: &str| info.params.iter().any(|param| param.name == name);
-        if has("shadows") {
+        if usual_shadows(info).is_some() {
             given.insert("shadows".to_string(), self.shadows_of(info).to_string());
         }
-        if has("tv") && disguised {
+        if disguised && info.params.iter().any(|param| param.name == "tv") {
             given.insert("tv".to_string(), "0".to_string());
         }
         Ok(Params::resolve(info.params, &given)?)
@@ -72,17 +71,17 @@ impl ModelSettings {
         usual.min((images / 16).max(8))
     }
 
+    /// All shadow models for the attacks that usually train the most, half of them for the others.
     fn shadows_of(&self, info: &ModelAttackInfo) -> usize {
-        let all = if info.name.starts_with("lira") { 1 } else { 2 };
+        let most = model::ALL.iter().filter_map(|other| usual_shadows(other)).max();
+        let all = if usual_shadows(info) == most { 1 } else { 2 };
         (self.shadows / all).max(2)
     }
 
     /// What a run of an attack weighs beside one that trains nothing.
     pub(super) fn weight_of(&self, info: &ModelAttackInfo) -> usize {
         match info.aim {
-            Aim::Membership if info.params.iter().any(|param| param.name == "shadows") => {
-                self.shadows_of(info)
-            }
+            Aim::Membership if usual_shadows(info).is_some() => self.shadows_of(info),
             Aim::Membership | Aim::Classes => 1,
             Aim::Inversion | Aim::Extraction => 4,
         }
@@ -100,6 +99,12 @@ impl ModelSettings {
         };
         self.played().iter().map(of).sum::<usize>() + super::VICTIMS * (1 + usize::from(shown))
     }
+}
+
+/// How many shadow models an attack trains where nothing is said, if it trains any.
+fn usual_shadows(info: &ModelAttackInfo) -> Option<usize> {
+    let param = info.params.iter().find(|param| param.name == "shadows")?;
+    param.default.parse().ok()
 }
 
 #[cfg(test)]

@@ -64,10 +64,10 @@ fn inversion(found: &Inversion, thresholds: &Thresholds) -> (Verdict, String) {
 }
 
 fn extraction(found: &Extraction, thresholds: &Thresholds) -> (Verdict, String) {
-    let home = || found.copies.iter().filter(|copy| copy.at_home);
-    let faithful =
-        home().find(|copy| copy.agreement >= thresholds.leaks_fidelity && copy.interval.0 > copy.null);
-    let Some(told) = faithful.or_else(|| home().max_by(|a, b| a.agreement.total_cmp(&b.agreement))) else {
+    let faithful = found
+        .at_home()
+        .find(|copy| copy.agreement >= thresholds.leaks_fidelity && copy.interval.0 > copy.null);
+    let Some(told) = faithful.or_else(|| found.best()) else {
         return (Verdict::NotBroken, "no copy was made".into());
     };
     let what = match faithful.is_some() {

@@ -6,14 +6,13 @@ use std::time::Instant;
 use visard_attacks::{Budget, Rng, Set, learning};
 use visard_learn::{Examples, Model, Recommendation, Soft, TrainConfig, networks, recommend};
 
-/// Images that are computed at a time.
-const BATCH: usize = 256;
-
 /// A trained model, and how it was trained.
 pub(super) struct Victim {
     pub(super) model: Model,
     pub(super) recipe: TrainConfig,
     pub(super) record: Trained,
+    /// The others in the form that it was trained on.
+    pub(super) others: Examples,
 }
 
 /// Both models.
@@ -31,44 +30,59 @@ impl Victims {
         rng: &mut Rng,
         mut budget: impl FnMut() -> Budget,
     ) -> Result<Result<Self, String>> {
-        let configs = match recipes(settings, oracle, people.members.len(), rng)? {
+        let [plain, disguised] = match recipes(settings, oracle, people.members.len(), rng)? {
             Ok(configs) => configs,
             Err(why) => return Ok(Err(why)),
         };
-        let mut trained = Vec::new();
-        for (recipe, source) in configs.into_iter().zip([None, Some(oracle)]) {
-            let classes = people.classes;
-            let members = encode(source, &people.members, "train", classes)?;
-            let others = encode(source, &people.others, "query-others", classes)?;
-            let started = Instant::now();
-            let model = match learning::fit(&recipe, &members, classes, &budget()) {
-                Ok(Some(model)) => model,
-                Ok(None) => return Ok(Err("the time was up before the models were trained".into())),
-                Err(error) => return Ok(Err(error.to_string())),
-            };
-            let seconds = started.elapsed().as_secs_f64();
-            let share = |examples| Ok::<_, visard_attacks::Error>(model.evaluate(examples, BATCH)?.accuracy);
-            let record = Trained {
-                front: recipe
-                    .front
-                    .as_ref()
-                    .map_or("none".into(), |front| front.name.clone()),
-                train_accuracy: share(&members)?,
-                test_accuracy: share(&others)?,
-                chance: people.chance(),
-                seconds,
-            };
-            trained.push(Victim {
-                model,
-                recipe,
-                record,
-            });
-        }
-        let mut trained = trained.into_iter();
-        match (trained.next(), trained.next()) {
-            (Some(plain), Some(disguised)) => Ok(Ok(Self { plain, disguised })),
-            _ => Ok(Err("no model was trained".into())),
-        }
+        let plain = match Victim::train(plain, None, people, &mut budget)? {
+            Ok(plain) => plain,
+            Err(why) => return Ok(Err(why)),
+        };
+        let disguised = Victim::train(disguised, Some(oracle), people, &mut budget)?;
+        Ok(disguised.map(|disguised| Self { plain, disguised }))
+    }
+}
+
+impl Victim {
+    /// Trains one on plain images, or on what the oracle makes of them.
+    fn train(
+        recipe: TrainConfig,
+        source: Option<&dyn Oracle>,
+        people: &People,
+        budget: &mut impl FnMut() -> Budget,
+    ) -> Result<Result<Self, String>> {
+        let classes = people.classes;
+        let members = encode(source, &people.members, "train", classes)?;
+        let others = encode(source, &people.others, "query-others", classes)?;
+        let started = Instant::now();
+        let model = match learning::fit(&recipe, &members, classes, &budget()) {
+            Ok(Some(model)) => model,
+            Ok(None) => return Ok(Err("the time was up before the models were trained".into())),
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let seconds = started.elapsed().as_secs_f64();
+        let share = |examples| {
+            let found = model.evaluate(examples, learning::BATCH);
+            found
+                .map(|found| found.accuracy)
+                .map_err(visard_attacks::Error::from)
+        };
+        let record = Trained {
+            front: recipe
+                .front
+                .as_ref()
+                .map_or("none".into(), |front| front.name.clone()),
+            train_accuracy: share(&members)?,
+            test_accuracy: share(&others)?,
+            chance: people.chance(),
+            seconds,
+        };
+        Ok(Ok(Self {
+            model,
+            recipe,
+            record,
+            others,
+        }))
     }
 }
 

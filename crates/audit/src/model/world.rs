@@ -30,15 +30,18 @@ pub(super) struct Opened<'a> {
     /// What queries are disguised by, and disguises are taken off by, if anything.
     pub(super) source: Option<&'a dyn Oracle>,
     /// The others in the form that the model was trained on.
-    pub(super) home: Examples,
+    pub(super) home: &'a Examples,
     /// The others in the other form, where the model takes it.
-    pub(super) away: Option<Examples>,
+    pub(super) away: Option<&'a Examples>,
 }
 
 impl<'a> World<'a> {
-    /// What the adversary of a cell holds; none where the cell cannot be played, because nobody has such a key or
-    /// the model does not take such images.
+    /// What the adversary of a cell holds; none where the cell is not played, because nobody has such a key, the
+    /// model does not take such images, or an outsider's own key is worth no cell of its own.
     pub(super) fn open(&'a self, cell: Cell) -> Result<Option<Opened<'a>>> {
+        if cell == Cell::Stranger && !self.has_stranger()? {
+            return Ok(None);
+        }
         let victim = self.victim(cell);
         let Some([train, query]) = self.sources(cell) else {
             return Ok(None);
@@ -69,13 +72,16 @@ impl<'a> World<'a> {
             candidates,
             own,
         };
-        let (home, away) = self.judged(cell)?;
+        let away = match cell.is_disguised() {
+            true => &self.victims.plain.others,
+            false => &self.victims.disguised.others,
+        };
         Ok(Some(Opened {
             membership: exposure(candidates, own.clone()),
             others: exposure(others, own),
             source: query,
-            home,
-            away: away.filter(|away| away.shape == shape),
+            home: &victim.others,
+            away: (away.shape == shape).then_some(away),
         }))
     }
 
@@ -103,20 +109,9 @@ impl<'a> World<'a> {
         })
     }
 
-    /// The others in the form that the model of a cell was trained on, and in the other one.
-    fn judged(&self, cell: Cell) -> Result<(Examples, Option<Examples>)> {
-        let (others, classes) = (&self.people.others, self.people.classes);
-        let plain = encode(None, others, "query-others", classes)?;
-        let disguised = encode(Some(self.oracle), others, "query-others", classes)?;
-        Ok(match cell.is_disguised() {
-            true => (disguised, Some(plain)),
-            false => (plain, Some(disguised)),
-        })
-    }
-
     /// Whether an outsider's own key is worth a cell of its own: where the disguise mixes images, which needs no
     /// lasting secret, and where plain images do not fit the model.
-    pub(super) fn has_stranger(&self) -> Result<bool> {
+    fn has_stranger(&self) -> Result<bool> {
         let target = self.oracle.target()?;
         let fits = self.victims.disguised.model.info().shape == self.people.others.shape();
         Ok(target.scheme.mixes() || !fits)

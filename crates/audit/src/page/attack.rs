@@ -1,6 +1,6 @@
 //! One attack on images: verdict, pictures, curve, figures.
 
-use super::{badge, chart, picture, scroll};
+use super::{badge, chart, percent, picture, scroll};
 use crate::{Attacked, Examined, Example, Measure, Point, Report, Result, WrongKey, judge};
 use maud::{Markup, html};
 
@@ -83,7 +83,7 @@ fn row(point: &Point, pictures: bool, examined: bool) -> Markup {
                 td { (measure(figures.and_then(|p| p.ssim.as_ref()))) }
                 td { (measure(figures.and_then(|p| p.edges.as_ref()))) }
                 td { (figures.map_or("-".into(), |p| format!("{} of {} among {}", p.identified.hits, p.identified.of, p.identified.candidates))) }
-                td { (figures.map_or("-".into(), |p| format!("{:.0} %", 100.0 * p.exact))) }
+                td { (figures.map_or("-".into(), |p| percent(p.exact))) }
                 td { (figures.map_or("-".into(), |p| decibels(p.psnr))) }
             }
             @if examined { td { (named(figures.and_then(|p| p.examined.as_ref()))) } }
@@ -93,7 +93,6 @@ fn row(point: &Point, pictures: bool, examined: bool) -> Markup {
 }
 
 fn named(examined: Option<&Examined>) -> String {
-    let percent = |share: f64| format!("{:.0} %", 100.0 * share);
     examined.map_or("-".into(), |found| {
         format!(
             "{} ({}, {})",

@@ -96,25 +96,9 @@ fn draw(curves: &[Curve], counted: &str) -> Result<String> {
             .draw()
             .map_err(fail)?;
         for curve in curves {
-            for (points, width, name) in [
-                (&curve.points, 2, curve.name.to_string()),
-                (&curve.nulls, 1, format!("{}, null", curve.name)),
-            ] {
-                let style = BLACK.stroke_width(width);
-                let points = points.iter().copied();
-                let dash = curve.dash;
-                let series = match dash {
-                    0 => chart.draw_series(LineSeries::new(points, style)),
-                    _ => chart.draw_series(DashedLineSeries::new(points, dash, dash, style)),
-                };
-                series.map_err(fail)?.label(name).legend(move |(x, y)| {
-                    let end = if dash == 0 { x + 22 } else { x + 9 };
-                    let rest = if dash == 0 { x + 22 } else { x + 13 };
-                    EmptyElement::at((x, y))
-                        + PathElement::new(vec![(0, 0), (end - x, 0)], style)
-                        + PathElement::new(vec![(rest - x, 0), (22, 0)], style)
-                });
-            }
+            draw_line(&mut chart, curve.name, &curve.points, (2, curve.dash))?;
+            let null = format!("{}, null", curve.name);
+            draw_line(&mut chart, &null, &curve.nulls, (1, curve.dash))?;
             let hollow = curve.dash > 0;
             let marks = curve.points.iter().map(|point| {
                 let style = if hollow {
@@ -126,15 +110,47 @@ fn draw(curves: &[Curve], counted: &str) -> Result<String> {
             });
             chart.draw_series(marks).map_err(fail)?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::LowerRight)
-            .background_style(WHITE.mix(0.85))
-            .border_style(BLACK.mix(0.3))
-            .label_font(FONT)
-            .draw()
-            .map_err(fail)?;
+        draw_legend(&mut chart)?;
         area.present().map_err(fail)?;
     }
     Ok(svg)
+}
+
+/// Draws a line of that width, dashed where `dash` is above 0, and names it in the legend.
+pub(super) fn draw_line<'a, 'b: 'a, X, Y>(
+    chart: &mut ChartContext<'a, SVGBackend<'b>, Cartesian2d<X, Y>>,
+    name: &str,
+    points: &[(f64, f64)],
+    (width, dash): (u32, u32),
+) -> Result<()>
+where
+    X: Ranged<ValueType = f64>,
+    Y: Ranged<ValueType = f64>,
+{
+    let (style, points) = (BLACK.stroke_width(width), points.iter().copied());
+    let series = match dash {
+        0 => chart.draw_series(LineSeries::new(points, style)),
+        _ => chart.draw_series(DashedLineSeries::new(points, dash, dash, style)),
+    };
+    let (end, rest) = if dash == 0 { (22, 22) } else { (9, 13) };
+    series.map_err(fail)?.label(name).legend(move |(x, y)| {
+        EmptyElement::at((x, y))
+            + PathElement::new(vec![(0, 0), (end, 0)], style)
+            + PathElement::new(vec![(rest, 0), (22, 0)], style)
+    });
+    Ok(())
+}
+
+/// Draws the box with the names of all lines.
+pub(super) fn draw_legend<'a, 'b: 'a, X: Ranged, Y: Ranged>(
+    chart: &mut ChartContext<'a, SVGBackend<'b>, Cartesian2d<X, Y>>,
+) -> Result<()> {
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerRight)
+        .background_style(WHITE.mix(0.85))
+        .border_style(BLACK.mix(0.3))
+        .label_font(FONT)
+        .draw()
+        .map_err(fail)
 }

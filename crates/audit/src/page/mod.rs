@@ -123,6 +123,11 @@ fn names(names: &[String]) -> Markup {
     }
 }
 
+/// A share in words.
+fn percent(share: f64) -> String {
+    format!("{:.0} %", 100.0 * share)
+}
+
 /// The place of an attack on the page.
 fn anchor(name: &str) -> String {
     format!("attack-{name}")

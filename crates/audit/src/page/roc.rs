@@ -1,20 +1,18 @@
 //! Curves of true against false positives, both axes logarithmic, as SVG: what matters is how many are found while
 //! hardly anybody is taken for a member wrongly.
 
-use super::chart::{FONT, fail};
+use super::chart::{FONT, draw_legend, draw_line, fail};
 use crate::{Cell, ModelAttacked, Result, Told};
 use maud::{Markup, PreEscaped, html};
-use plotters::{prelude::*, series::DashedLineSeries};
+use plotters::prelude::*;
 
 const SIZE: (u32, u32) = (520, 340);
 
-/// A curve: whose it is, its area, its points, and the width and dashes of its line.
+/// A curve: whose it is, its area, and its points.
 struct Curve {
     cell: Cell,
     auc: f64,
     points: Vec<(f64, f64)>,
-    width: u32,
-    dash: u32,
 }
 
 /// The curves of an attack on membership in its cells, where there are some; the smallest shares are those of one
@@ -25,20 +23,14 @@ pub(super) fn curves(attack: &ModelAttacked, others: usize) -> Result<Option<Mar
         .cells
         .iter()
         .filter_map(|record| match &record.told {
-            Some(Told::Membership(told)) => Some((record.cell, told.auc, placed(&told.roc, low))),
+            Some(Told::Membership(told)) => Some(Curve {
+                cell: record.cell,
+                auc: told.auc,
+                points: placed(&told.roc, low),
+            }),
             _ => None,
         })
-        .filter(|(_, _, points)| points.len() > 1)
-        .map(|(cell, auc, points)| {
-            let (width, dash) = line(cell);
-            Curve {
-                cell,
-                auc,
-                points,
-                width,
-                dash,
-            }
-        })
+        .filter(|curve| curve.points.len() > 1)
         .collect();
     if curves.is_empty() {
         return Ok(None);
@@ -117,30 +109,9 @@ fn draw(curves: &[Curve], low: f64) -> Result<String> {
             .draw_series(LineSeries::new(chance, BLACK.mix(0.4).stroke_width(1)))
             .map_err(fail)?;
         for curve in curves {
-            let style = BLACK.stroke_width(curve.width);
-            let (points, dash) = (curve.points.iter().copied(), curve.dash);
-            let series = match dash {
-                0 => chart.draw_series(LineSeries::new(points, style)),
-                _ => chart.draw_series(DashedLineSeries::new(points, dash, dash, style)),
-            };
-            let (end, rest) = if dash == 0 { (22, 22) } else { (9, 13) };
-            series
-                .map_err(fail)?
-                .label(curve.cell.who())
-                .legend(move |(x, y)| {
-                    EmptyElement::at((x, y))
-                        + PathElement::new(vec![(0, 0), (end, 0)], style)
-                        + PathElement::new(vec![(rest, 0), (22, 0)], style)
-                });
+            draw_line(&mut chart, curve.cell.who(), &curve.points, line(curve.cell))?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::LowerRight)
-            .background_style(WHITE.mix(0.85))
-            .border_style(BLACK.mix(0.3))
-            .label_font(FONT)
-            .draw()
-            .map_err(fail)?;
+        draw_legend(&mut chart)?;
         area.present().map_err(fail)?;
     }
     Ok(svg)

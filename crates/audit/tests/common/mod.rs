@@ -5,11 +5,22 @@
 use std::{collections::BTreeMap, sync::atomic::AtomicBool};
 use visard_attacks::{Rng, Set, Target};
 use visard_audit::{
-    Access, KeyOracle, Options, Oracle, Report, Result, Show, Subjects, Wanted, bundled, run,
+    Access, KeyOracle, Options, Oracle, Report, Result, Show, Subjects, Training, Wanted, bundled, run_with,
 };
-use visard_core::{Dtype, Key, MasterSecret, Material, Pixels, Salt, Shape};
+use visard_core::{Array, Dtype, Key, MasterSecret, Material, Pixels, Salt, Shape, Values};
 
 static STOP: AtomicBool = AtomicBool::new(false);
+
+pub(crate) const GREY: Shape = Shape {
+    height: 28,
+    width: 28,
+    channels: 1,
+};
+pub(crate) const COLOR: Shape = Shape {
+    height: 32,
+    width: 32,
+    channels: 3,
+};
 
 pub(crate) fn options() -> Options {
     Options {
@@ -54,14 +65,37 @@ pub(crate) fn key(
     .expect("a key")
 }
 
+/// A key that changes nothing: a mask that inverts nothing.
+pub(crate) fn nothing(shape: Shape) -> Key {
+    let (mut material, len) = (Material::new(), 16 * shape.channels);
+    let mask = Array {
+        shape: vec![len],
+        values: Values::U8(vec![0; len]),
+    };
+    material.insert("mask", mask).expect("an array");
+    key("negpos", &[], shape, 1, Some(material))
+}
+
+/// An audit that trains nothing.
 pub(crate) fn audit(owner: &Key, subjects: &Subjects, show: Show<'_>) -> Report {
+    audit_with(&Training::default(), owner, subjects, show, &options())
+}
+
+/// An audit with another key of the same scheme beside the owner's.
+pub(crate) fn audit_with(
+    training: &Training,
+    owner: &Key,
+    subjects: &Subjects,
+    show: Show<'_>,
+    options: &Options,
+) -> Report {
     let shape = subjects.shape();
     let (name, params) = (owner.scheme().info().name, owner.scheme().params().texts());
     let other = Key::new(name, &params, Some(shape), MasterSecret::new([77; 32]), None).expect("a key");
     let public = subjects.public.as_ref().map(|public| &public.images);
     let owner = KeyOracle::new(owner, shape, Salt([1; 16]), public);
     let other = KeyOracle::new(&other, shape, Salt([2; 16]), public);
-    run(&owner, &other, subjects, show, &options(), &|_| {}).expect("an audit")
+    run_with(training, &owner, &other, subjects, show, options, &|_| {}).expect("an audit")
 }
 
 /// Answers with noise, whatever it is asked; noise is what the scheme could have made.

@@ -8,25 +8,14 @@ mod common;
 mod shown;
 mod who;
 
-use common::{key, options, subjects};
+use common::{GREY, audit_with, nothing, options, subjects};
 use std::sync::OnceLock;
 use visard_attacks::{Rng, Set};
 use visard_audit::{
-    Access, Cell, KeyOracle, ModelAttacked, ModelRecord, ModelSettings, Public, Report, Show, Subjects, Told,
-    Training, run_with,
+    Access, Cell, ModelAttacked, ModelRecord, ModelSettings, Options, Public, Report, Show, Subjects, Told,
+    Training,
 };
-use visard_core::{Array, Key, MasterSecret, Material, Salt, Shape, Values};
-
-pub(crate) const GREY: Shape = Shape {
-    height: 28,
-    width: 28,
-    channels: 1,
-};
-pub(crate) const COLOR: Shape = Shape {
-    height: 32,
-    width: 32,
-    channels: 3,
-};
+use visard_core::{Key, Shape};
 
 /// The images with labels that say nothing of them.
 fn relabelled(set: &Set, rng: &mut Rng) -> Set {
@@ -73,27 +62,12 @@ pub(crate) fn audited(
     training: &Training,
     show: Show<'_>,
 ) -> Report {
-    let shape = subjects.shape();
-    let (name, params) = (owner.scheme().info().name, owner.scheme().params().texts());
-    let other = Key::new(name, &params, Some(shape), MasterSecret::new([77; 32]), None).unwrap();
-    let public = subjects.public.as_ref().map(|public| &public.images);
-    let owner = KeyOracle::new(owner, shape, Salt([1; 16]), public);
-    let other = KeyOracle::new(&other, shape, Salt([2; 16]), public);
-    let mut options = options();
-    options.access = [images, &Access::MODELS].concat();
-    options.pairs = vec![8];
-    run_with(training, &owner, &other, subjects, show, &options, &|_| {}).unwrap()
-}
-
-/// A key that changes nothing.
-pub(crate) fn nothing(shape: Shape) -> Key {
-    let (mut material, len) = (Material::new(), 16 * shape.channels);
-    let mask = Array {
-        shape: vec![len],
-        values: Values::U8(vec![0; len]),
+    let options = Options {
+        access: [images, &Access::MODELS].concat(),
+        pairs: vec![8],
+        ..options()
     };
-    material.insert("mask", mask).unwrap();
-    key("negpos", &[], shape, 1, Some(material))
+    audit_with(training, owner, subjects, show, &options)
 }
 
 pub(crate) fn model(report: &Report) -> &ModelRecord {

@@ -1,8 +1,8 @@
 //! How it is recorded and shown.
 
 use crate::{
-    GREY, audited,
-    common::{key, subjects},
+    audited,
+    common::{GREY, key, subjects},
     model, open, random, training,
 };
 use proptest::prelude::*;

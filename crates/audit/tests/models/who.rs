@@ -1,9 +1,9 @@
 //! Who learns what.
 
 use crate::{
-    COLOR, GREY, attack, auc, audited,
-    common::{key, options, subjects},
-    model, nothing, open, random, training,
+    attack, auc, audited,
+    common::{COLOR, GREY, key, nothing, options, subjects},
+    model, open, random, training,
 };
 use std::collections::BTreeMap;
 use visard_attacks::Set;

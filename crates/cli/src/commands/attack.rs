@@ -19,7 +19,7 @@ use std::{
 };
 use visard_attacks::{Budget, Progress, Verdict, attacks, model as models};
 use visard_core::{
-    Shape,
+    Array, Shape, Values,
     params::{ParamSpec, Params},
 };
 
@@ -161,6 +161,20 @@ fn write_pictures(folder: &Path, shape: Shape, values: &[f32], most: usize) -> a
         picture::save(&folder.join(format!("{i:05}.png")), shape, &bytes)?;
     }
     Ok(())
+}
+
+/// Images of a shape, one after the other, as an array of arrays.
+fn write_images(place: &Path, shape: Shape, values: Values) -> anyhow::Result<()> {
+    let images = Array {
+        shape: vec![
+            values.len() / shape.len(),
+            shape.height,
+            shape.width,
+            shape.channels,
+        ],
+        values,
+    };
+    Ok(visard_data::write_arrays(place, &[("images", images)])?)
 }
 
 /// How an attack ended, in words.

@@ -86,9 +86,7 @@ impl Mlp {
         });
         drop_units(x, self.dropout, noise)
     }
-}
 
-impl Mlp {
     fn features(&self, images: Tensor<4>, mut noise: Option<&mut Rng>) -> Tensor<2> {
         let x = self.fc1.forward(images.flatten(1, 3));
         let x = self.hidden(x, &self.bn1, noise.as_deref_mut());

@@ -6,7 +6,7 @@
 //! oracle names the images in each encoding, the similarity of magnitudes, the assignment under a better similarity,
 //! and the ranks of known public images.
 
-mod encodings;
+pub(super) mod encodings;
 mod public;
 mod recovery;
 mod stages;

@@ -6,15 +6,15 @@
 //! Blends are those of ATTACKS 6.1: 100 private images, 50 encodings of each and fewer, two private images in an
 //! encoding beside four public ones. The adversary trains on other images than those that are blended in.
 
-use super::Section;
+use super::{Section, instahide::encodings::blended};
 use crate::{
-    disguised::{Given, texts},
+    disguised::{Given, correlation, exposure, texts},
     record::{Cell, Table, figure},
     sets::{Part, Sets, slice},
 };
 use anyhow::Context;
 use visard_attacks::{
-    Budget, Exposure, Rng, Set, Target, attacks,
+    Budget, Rng, Set, attacks,
     attacks::instahide::{
         Blend,
         learned::{Unmixed, unmix},
@@ -23,9 +23,7 @@ use visard_attacks::{
     },
     metrics,
 };
-use visard_core::{
-    Gallery, Key, MasterSecret, Pixels, PixelsMut, Salt, SampleId, Samples, Shape, params::Params,
-};
+use visard_core::{Gallery, Pixels, Shape, params::Params};
 
 pub(crate) static INFO: Section = Section {
     name: "instahide-learned",
@@ -231,7 +229,7 @@ impl Images {
         for place in 0..self.private.len() {
             let (truth, guess) = (image(&self.private, place), image(pictures, place));
             let [a, b] = [truth, guess].map(|bytes| Set::bytes(SHAPE, bytes.to_vec()));
-            let found = crate::disguised::correlation(&a?, &b?);
+            let found = correlation(&a?, &b?);
             correlations += if found.is_finite() { found } else { 0.0 };
             likenesses.push(metrics::ssim(SHAPE, truth, guess).context("images are large enough")?);
         }
@@ -259,9 +257,14 @@ fn mean_image(public: &Set) -> anyhow::Result<Set> {
     Ok(Set::bytes(SHAPE, image.repeat(PRIVATE))?)
 }
 
+/// The parameters of encodings, so many of each image.
+fn given(each: &str) -> [(&str, &str); 3] {
+    [("k", "6"), ("cross", "true"), ("encodings", each)]
+}
+
 /// Encodings with the truth about them.
 struct Encodings {
-    given: Vec<(&'static str, String)>,
+    each: String,
     values: Vec<f32>,
     /// Private images of each encoding.
     blends: Vec<Blend>,
@@ -276,38 +279,9 @@ struct Judged {
 
 impl Encodings {
     fn of(images: &Images, each: usize) -> anyhow::Result<Self> {
-        let given = vec![
-            ("k", "6".to_string()),
-            ("cross", "true".into()),
-            ("encodings", each.to_string()),
-        ];
-        let secret = MasterSecret::new([11; 32]);
-        let own: Vec<(&str, &str)> = given
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
-        let key = Key::new("instahide", &texts(&own), None, secret, None)?;
-        let disguise = key.disguise(SHAPE)?;
-        let ids = SampleId::numbered("train", 0, images.len());
-        let samples = Samples {
-            gallery: Some(images),
-            ..Samples::new(Salt([11; 16]), &ids)
-        };
-        let count = images.len() * each;
-        let mut values = vec![0f32; count * LEN];
-        disguise.apply(samples, images.private.as_bytes()?, PixelsMut::F32(&mut values))?;
-        let labels: Vec<u32> = (0..images.len() as u32).collect();
-        let mut weights = vec![0f32; count * images.len()];
-        disguise.soft_labels(samples, &labels, images.len(), &mut weights)?;
-        let blend = |row: &[f32]| -> Blend {
-            let parts = row.iter().enumerate().filter(|(_, weight)| **weight > 0.0);
-            parts.map(|(image, weight)| (image, f64::from(*weight))).collect()
-        };
-        Ok(Self {
-            given,
-            values,
-            blends: weights.chunks(images.len()).map(blend).collect(),
-        })
+        let each = each.to_string();
+        let (values, blends) = blended(images, SHAPE, &given(&each), 11)?;
+        Ok(Self { each, values, blends })
     }
 
     fn magnitudes(&self) -> Vec<f32> {
@@ -329,12 +303,6 @@ impl Encodings {
     }
 
     fn attack(&self, images: &Images, public: &Set, challenge: &Challenge) -> anyhow::Result<Unmixed> {
-        let own: Vec<(&str, &str)> = self
-            .given
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
-        let target = Target::new("instahide", &texts(&own), SHAPE)?;
         let mut disguised = Set::new(SHAPE, Pixels::F32(self.values.clone()), Vec::new())?;
         if challenge.labels {
             let classes = images.private.labels();
@@ -346,7 +314,8 @@ impl Encodings {
             }
             disguised = disguised.with_soft(10, rows)?;
         }
-        let exposure = Exposure::new(target, disguised)?.with_public(public.clone())?;
+        let exposure = exposure("instahide", &given(&self.each), SHAPE, disguised)?;
+        let exposure = exposure.with_public(public.clone())?;
         let info = attacks::find("instahide-learned")?;
         let steps = challenge.steps.to_string();
         let settings: Given<'_> = &[("steps", steps.as_str()), ("rounds", "2")];

@@ -2,10 +2,11 @@
 
 use super::Bench;
 use crate::{
-    record::{self, Detail, Found, Inversion},
+    record::{Detail, Found, Inversion},
     render::strip,
 };
 use anyhow::bail;
+use study_attacks::record::write;
 use visard_attacks::{
     learning,
     model::{Found as Outcome, score},
@@ -29,9 +30,9 @@ pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Found> {
         if repeat == 0 {
             let folder = bench.pictures;
             let name = strip::name(bench.case.name, bench.column, bench.attack.name);
-            record::write(&folder.join(name), strip::png(shape, &pixels)?)?;
+            write(&folder.join(name), strip::png(shape, &pixels)?)?;
             let means = strip::means(test, bench.stage.images.classes())?;
-            record::write(&folder.join(strip::MEANS), strip::png(shape, &means)?)?;
+            write(&folder.join(strip::MEANS), strip::png(shape, &means)?)?;
         }
     }
     let repeats = scores.len().max(1) as f64;

@@ -1,7 +1,7 @@
 //! Who was trained on, over all repeats.
 
 use super::Bench;
-use crate::record::{Detail, Found, Membership, Rate};
+use crate::record::{Detail, Found, Membership};
 use anyhow::bail;
 use visard_attacks::model::{Found as Outcome, score};
 
@@ -22,11 +22,6 @@ pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Found> {
         unfinished = unfinished.or(why);
     }
     let score = score::membership(&scores, &members)?;
-    let rate = |rate: &score::Rate| Rate {
-        fpr: rate.fpr,
-        tpr: rate.tpr,
-        interval: rate.interval,
-    };
     Ok(Found {
         value: score.auc,
         null: 0.5,
@@ -37,8 +32,8 @@ pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<Found> {
             members: score.members,
             others: score.others,
             balanced_accuracy: score.balanced_accuracy,
-            rates: score.rates.iter().map(rate).collect(),
             roc: thin(&score.roc(), POINTS),
+            rates: score.rates,
         }),
     })
 }

@@ -98,7 +98,15 @@ impl Bench<'_> {
 
     /// What is played in a repeat.
     pub(crate) fn play(&self, repeat: u64) -> anyhow::Result<Played> {
-        let (victim, scene) = self.stage.attacked(self.case, self.column, repeat)?;
+        let scene = self.stage.scene(self.case, repeat)?;
+        let victim = match self.column {
+            Column::Foreign => {
+                let control = self.stage.plan.control(self.case);
+                let control = control.context("no plain case has this network")?;
+                self.stage.scene(control, repeat)?
+            }
+            _ => scene.clone(),
+        };
         Ok(Played { victim, scene })
     }
 

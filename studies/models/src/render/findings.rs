@@ -1,6 +1,6 @@
 //! What was found, in words that rules choose from the figures.
 
-use super::Shown;
+use super::{Shown, tables::table};
 use crate::{
     plan::{Case, Plan},
     record::Found,
@@ -62,8 +62,15 @@ impl Finding<'_> {
         let (aim, what) = words(self.aim);
         let title = &self.case.title;
         let figures = figures(&self.row);
+        let little = match self.row.word() {
+            Word::FailsALittle => format!(
+                "; this is less than {:.0} % of what the plain model tells",
+                100.0 * LITTLE
+            ),
+            _ => String::new(),
+        };
         format!(
-            "- {}, {aim}, {title}: {what} {figures} (`{}`).\n",
+            "- {}, {aim}, {title}: {what} {figures} (`{}`){little}.\n",
             self.set, self.attack
         )
     }
@@ -121,14 +128,6 @@ pub(super) fn told<'a>(sections: impl Iterator<Item = &'a Shown>) -> String {
         text += &format!("\n### {heading}\n\n");
         for finding in group {
             text += &finding.bullet();
-            if finding.row.word() == Word::FailsALittle {
-                let note = format!(
-                    "; this is less than {:.0} % of what the plain model tells.\n",
-                    100.0 * LITTLE
-                );
-                text.truncate(text.len() - 2);
-                text += &note;
-            }
         }
     }
     for shown in sections {
@@ -165,28 +164,25 @@ fn findings(shown: &Shown) -> Vec<Finding<'_>> {
 fn matrix(shown: &Shown) -> String {
     let (plan, record) = (&shown.plan, &shown.record);
     let cases: Vec<(&Case, &Case)> = disguises(plan).collect();
-    let heads: Vec<String> = cases.iter().map(|(case, _)| case.title.to_string()).collect();
-    let mut text = format!("\n### The claim under each attack, {}\n\n", record.title);
-    text += &line(["attack".to_string()].into_iter().chain(heads));
-    text += &line(vec!["---".to_string(); cases.len() + 1]);
+    let heads: Vec<&str> = ["attack"]
+        .into_iter()
+        .chain(cases.iter().map(|(case, _)| case.title))
+        .collect();
+    let mut rows = Vec::new();
     for aim in AIMS {
         for attack in attacks(plan, aim) {
             let word = |(case, control): &(&Case, &Case)| {
                 let row = Row::of(record, case, control.name, attack);
                 row.word().text().to_string()
             };
-            text += &line([format!("`{attack}`")].into_iter().chain(cases.iter().map(word)));
+            let row = [format!("`{attack}`")].into_iter().chain(cases.iter().map(word));
+            rows.push(row.collect());
         }
     }
-    text += &format!("\n`{}`\n", record.command);
-    text
-}
-
-/// A row of a table; what would end a cell is taken out.
-pub(super) fn line(cells: impl IntoIterator<Item = String>) -> String {
-    let cells: Vec<String> = cells
-        .into_iter()
-        .map(|cell| cell.replace('|', "/").replace('\n', " "))
-        .collect();
-    format!("| {} |\n", cells.join(" | "))
+    format!(
+        "\n### The claim under each attack, {}\n{}\n`{}`\n",
+        record.title,
+        table(&heads, rows.into_iter()),
+        record.command
+    )
 }

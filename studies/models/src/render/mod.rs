@@ -8,13 +8,12 @@ pub(crate) mod strip;
 mod tables;
 
 use crate::{
-    plan::{Column, Plan},
+    plan::{Case, Column, Plan},
     record::{self, Detail, Record},
     sections::{self, Section, Work},
 };
-use anyhow::Context;
 use plot::{Bar, Curve};
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 use study_attacks::{markdown, record as measured};
 
 /// The document, below the folder of the project.
@@ -53,7 +52,7 @@ struct Shown {
 /// Writes the document and everything that it shows.
 pub(crate) fn write(root: &Path) -> anyhow::Result<()> {
     for (name, bytes) in files(root)? {
-        record::write(&root.join(name), bytes)?;
+        measured::write(&root.join(name), bytes)?;
     }
     Ok(())
 }
@@ -72,8 +71,7 @@ fn files(root: &Path) -> anyhow::Result<Files> {
     }
     let mut files = Files::new();
     let mut text = HEAD.to_string();
-    let compared = |shown: &&Shown| shown.plan.columns.contains(&Column::Outsider);
-    text += &findings::told(shown.iter().filter(compared));
+    text += &findings::told(shown.iter().filter(|shown| shown.plan.compares()));
     for shown in &shown {
         text += &self::section(shown, root, &mut files)?;
     }
@@ -86,14 +84,9 @@ fn files(root: &Path) -> anyhow::Result<Files> {
 fn controls(root: &Path) -> anyhow::Result<String> {
     let mut text = String::new();
     for section in sections::ALL {
-        let place = record::place(root, section.name);
-        if !matches!(section.work, Work::Controls) || !place.exists() {
-            continue;
-        }
-        let record = fs::read_to_string(&place)?;
-        let record: measured::Record =
-            serde_json::from_str(&record).with_context(|| format!("{}", place.display()))?;
-        text += &markdown::section(&record);
+        let Work::Controls = section.work else { continue };
+        let record: Option<measured::Record> = measured::read(&record::place(root, section.name))?;
+        text += &record.as_ref().map_or(String::new(), markdown::section);
     }
     Ok(text)
 }
@@ -150,9 +143,9 @@ fn curves(shown: &Shown) -> anyhow::Result<Vec<(String, String, String)>> {
     // A curve is made of steps of one picture; further to the left it shows nothing.
     let others = record.sizes.others.max(100) as f64 * record.sizes.repeats as f64;
     let least = 10f64.powf(-others.log10().floor());
+    let whole = plan.compares();
     let mut plots = Vec::new();
     for case in &plan.cases {
-        let whole = plan.columns.contains(&Column::Outsider);
         let control = plan.control(case).unwrap_or(case).name;
         let of = |attack: &str, column: Column, name: String| {
             let from = if column == Column::Control {
@@ -195,7 +188,7 @@ fn information(shown: &Shown) -> anyhow::Result<Option<String>> {
         })
     };
     let disguises = plan.cases.iter().filter(|case| case.scheme.is_some());
-    let group = |case: &crate::plan::Case| {
+    let group = |case: &Case| {
         let control = plan.control(case).unwrap_or(case).name;
         let bars = Column::ALL.map(|column| match column {
             Column::Control => bar(control, column),

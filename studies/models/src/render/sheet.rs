@@ -2,10 +2,11 @@
 
 use super::{
     Shown,
-    findings::{attacks, disguises, line},
+    findings::{attacks, disguises},
     strip,
+    tables::table,
 };
-use crate::plan::Column;
+use crate::{plan::Column, record};
 use image::{GrayImage, imageops};
 use std::{fs, path::Path};
 use visard_attacks::model::Aim;
@@ -49,7 +50,7 @@ fn rows(shown: &Shown) -> Vec<(String, String)> {
 
 /// The rows of the sheet as a table, and the sheet as PNG; none where no pictures were kept.
 pub(super) fn sheet(shown: &Shown, root: &Path) -> anyhow::Result<Option<(String, Vec<u8>)>> {
-    let folder = root.join("docs/records/models").join(&shown.record.section);
+    let folder = record::pictures(root, &shown.record.section);
     let mut strips = Vec::new();
     for (name, what) in rows(shown) {
         let path = folder.join(name);
@@ -63,17 +64,18 @@ pub(super) fn sheet(shown: &Shown, root: &Path) -> anyhow::Result<Option<(String
     let width = strips.iter().map(|(_, strip)| strip.width()).max().unwrap_or(0) * ZOOM;
     let height: u32 = strips.iter().map(|(_, strip)| strip.height() * ZOOM + GAP).sum();
     let mut sheet = GrayImage::from_pixel(width + 2 * GAP, height + GAP, image::Luma([255]));
-    let mut text = "\n".to_string();
-    text += &line(["row", "pictures"].map(String::from));
-    text += &line(["---", "---"].map(String::from));
     let mut top = GAP;
-    for (index, (what, strip)) in strips.iter().enumerate() {
+    for (_, strip) in &strips {
         let (wide, high) = (strip.width() * ZOOM, strip.height() * ZOOM);
         let large = imageops::resize(strip, wide, high, imageops::FilterType::Nearest);
         imageops::replace(&mut sheet, &large, i64::from(GAP), i64::from(top));
         top += high + GAP;
-        text += &line([format!("{}", index + 1), what.clone()]);
     }
+    let rows = strips.iter().enumerate();
+    let mut text = table(
+        &["row", "pictures"],
+        rows.map(|(index, (what, _))| vec![(index + 1).to_string(), what.clone()]),
+    );
     text += "\nEvery picture is stretched to its own range of grey levels. Of several repeats the first is shown.\n";
     Ok(Some((text, strip::encoded(&sheet.into())?)))
 }

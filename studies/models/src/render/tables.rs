@@ -2,12 +2,12 @@
 
 use super::{
     Shown,
-    findings::{AIMS, attacks, disguises, line, words},
+    findings::{AIMS, attacks, disguises, words},
     reasons,
 };
 use crate::{
     plan::{Case, Column},
-    record::{Cell, Detail, Found, Measured, Trained},
+    record::{Detail, Found, Measured, Trained},
     verdict::Row,
 };
 use visard_attacks::model::Aim;
@@ -44,6 +44,15 @@ pub(super) fn head(shown: &Shown) -> String {
 
 fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
+}
+
+/// A row of a table; what would end a cell is taken out.
+fn line(cells: impl IntoIterator<Item = String>) -> String {
+    let cells: Vec<String> = cells
+        .into_iter()
+        .map(|cell| cell.replace('|', "/").replace('\n', " "))
+        .collect();
+    format!("| {} |\n", cells.join(" | "))
 }
 
 pub(super) fn table(heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
@@ -115,8 +124,7 @@ fn recovered(shown: &Shown, case: &Case) -> String {
 pub(super) fn figures(shown: &Shown) -> String {
     let mut text = String::new();
     for aim in AIMS {
-        let whole = shown.plan.columns.contains(&Column::Outsider);
-        let main = if whole {
+        let main = if shown.plan.compares() {
             compared(shown, aim)
         } else {
             String::new()
@@ -167,17 +175,14 @@ fn compared(shown: &Shown, aim: Aim) -> String {
 }
 
 /// The cells of an aim that have figures, in the order of the plan.
-fn cells(shown: &Shown, aim: Aim) -> impl Iterator<Item = (&Case, &Cell, &Found)> {
+fn cells(shown: &Shown, aim: Aim) -> impl Iterator<Item = (&Case, &'static str, Column, &Found)> {
     let record = &shown.record;
     shown.plan.cases.iter().flat_map(move |case| {
         attacks(&shown.plan, aim)
             .flat_map(|attack| Column::ALL.map(|column| (attack, column)))
             .filter_map(move |(attack, column)| {
-                let cell = record.cell(case.name, column, attack)?;
-                match &cell.result {
-                    Measured::Found(found) => Some((case, cell, found)),
-                    Measured::Empty(_) | Measured::Failed(_) => None,
-                }
+                let found = record.found(case.name, column, attack)?;
+                Some((case, attack, column, found))
             })
     })
 }
@@ -212,11 +217,11 @@ fn details(shown: &Shown, aim: Aim) -> String {
             "on plain pictures",
         ],
     };
-    let rows = cells(shown, aim).flat_map(|(case, cell, found)| {
+    let rows = cells(shown, aim).flat_map(|(case, attack, column, found)| {
         let head = [
             case.title.to_string(),
-            format!("`{}`", cell.attack),
-            cell.column.title().to_string(),
+            format!("`{attack}`"),
+            column.title().to_string(),
         ];
         let row = detail(found);
         (!row.is_empty()).then(|| head.into_iter().chain(row).collect())

@@ -8,6 +8,7 @@ use crate::{
         tests::{cell, record},
     },
 };
+use std::fs;
 
 #[test]
 fn the_documents_show_the_records() {

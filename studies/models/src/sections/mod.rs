@@ -8,7 +8,10 @@ mod play;
 
 use crate::plan::Plan;
 use std::path::Path;
-use study_attacks::sets::Sets;
+use study_attacks::{record, sets::Sets};
+
+/// The package of the study.
+const PACKAGE: &str = "study-models";
 
 /// A section of the document.
 pub(crate) struct Section {
@@ -51,7 +54,7 @@ pub(crate) fn names() -> String {
 impl Section {
     /// The command that measures it again.
     pub(crate) fn command(&self) -> String {
-        format!("cargo run --release -p study-models -- SETS {}", self.name)
+        record::command(PACKAGE, self.name)
     }
 
     /// Measures what is not in its record yet.

@@ -4,7 +4,7 @@ use super::{Order, Section};
 use crate::{
     measure,
     plan::Plan,
-    record::{Cell, Measured, Record},
+    record::{self, Cell, Measured, Record},
     scene::Stage,
     split::Images,
 };
@@ -29,7 +29,7 @@ pub(super) fn run(section: &Section, plan: Plan, order: &Order<'_>) -> anyhow::R
         }
     }
     let stage = Stage::new(&plan, &images);
-    let pictures = order.root.join("docs/records/models").join(section.name);
+    let pictures = record::pictures(order.root, section.name);
     for case in &plan.cases {
         for column in case.columns() {
             if !plan.columns.contains(&column) {

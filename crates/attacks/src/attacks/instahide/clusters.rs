@@ -12,7 +12,7 @@ const NAME: &str = "instahide-clusters";
 const FIRST: usize = 11;
 
 /// Times that a cluster must be found to be believed.
-pub(super) const RECUR: usize = 3;
+const RECUR: usize = 3;
 
 pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     name: NAME,
@@ -191,18 +191,32 @@ fn grow(similarity: &Similarity, seed: usize, size: usize, rng: &mut Rng) -> Vec
 }
 
 /// A set of encodings, one bit each.
-pub(super) type Bits = Vec<u64>;
+type Bits = Vec<u64>;
 
 /// Encodings as a set, out of `count` in all.
-pub(super) fn bits(members: &[usize], count: usize) -> Bits {
+fn bits(members: &[usize], count: usize) -> Bits {
     let mut bits = vec![0u64; count.div_ceil(64)];
     members.iter().for_each(|i| bits[i / 64] |= 1 << (i % 64));
     bits
 }
 
 /// How many encodings two sets have in common.
-pub(super) fn overlap(a: &Bits, b: &Bits) -> usize {
+fn overlap(a: &Bits, b: &Bits) -> usize {
     a.iter().zip(b).map(|(a, b)| (a & b).count_ones() as usize).sum()
+}
+
+/// The runs whose first `core` encodings recur, by their numbers, and these encodings out of `count` in all.
+pub(super) fn recurring(runs: &[Vec<usize>], core: usize, count: usize) -> Vec<(usize, Bits)> {
+    let cores: Vec<(usize, Bits)> = runs
+        .iter()
+        .enumerate()
+        .filter_map(|(i, run)| Some((i, bits(run.get(..core)?, count))))
+        .collect();
+    let recurs = |(_, own): &&(usize, Bits)| {
+        let alike = cores.iter().filter(|(_, other)| 2 * overlap(own, other) > core);
+        alike.count() >= RECUR
+    };
+    cores.par_iter().filter(recurs).cloned().collect()
 }
 
 /// A cluster that is kept, as bits too: its core, and the whole run that it is the beginning of.
@@ -214,39 +228,42 @@ struct Kept {
 /// Keeps the cores of `core` encodings that recur and are new. Of few encodings of one image, two cores may be
 /// different halves; the runs that go on from them are not.
 fn keep(similarity: &Similarity, runs: &[Vec<usize>], core: usize, images: usize, kept: &mut Vec<Kept>) {
-    let bits = |members: &[usize]| bits(members, similarity.count());
-    let cores: Vec<(&[usize], Bits)> = runs
-        .iter()
-        .map(|run| (&run[..core], bits(&run[..core])))
-        .collect();
-    let mut candidates: Vec<(f32, usize)> = (0..cores.len())
+    let count = similarity.count();
+    let within = |members: &[usize]| -> f32 {
+        let each = members
+            .iter()
+            .map(|a| members.iter().map(|b| similarity.row(*a)[*b]).sum::<f32>());
+        each.sum()
+    };
+    let mut candidates: Vec<(f32, usize, Bits)> = recurring(runs, core, count)
         .into_par_iter()
-        .filter_map(|i| {
-            let (members, own) = &cores[i];
-            let alike = cores.iter().filter(|(_, other)| 2 * overlap(own, other) > core);
-            let inner = members
-                .iter()
-                .map(|a| members.iter().map(|b| similarity.row(*a)[*b]).sum::<f32>());
-            (alike.count() >= RECUR).then(|| (inner.sum(), i))
-        })
+        .map(|(i, own)| (within(&runs[i][..core]), i, own))
         .collect();
     candidates.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    for (_, i) in candidates {
+    for (_, i, own) in candidates {
         if kept.len() == images {
             return;
         }
-        let (members, own) = &cores[i];
-        let whole = bits(&runs[i]);
+        let whole = bits(&runs[i], count);
         let apart = |other: &Kept| {
-            2 * overlap(own, &other.bits[0]) < core && 2 * overlap(&whole, &other.bits[1]) < runs[i].len()
+            2 * overlap(&own, &other.bits[0]) < core && 2 * overlap(&whole, &other.bits[1]) < runs[i].len()
         };
         if kept.iter().all(apart) {
             kept.push(Kept {
-                core: members.to_vec(),
-                bits: [own.clone(), whole],
+                core: runs[i][..core].to_vec(),
+                bits: [own, whole],
             });
         }
     }
+}
+
+/// The encodings of each cluster.
+pub(super) fn members_of(sets: &[Vec<usize>], clusters: usize) -> Vec<Vec<usize>> {
+    let mut members = vec![Vec::new(); clusters];
+    for (encoding, set) in sets.iter().enumerate() {
+        set.iter().for_each(|cluster| members[*cluster].push(encoding));
+    }
+    members
 }
 
 /// Cost of a cluster whose class has no weight in the label of an encoding; correlations are at most 1.
@@ -306,10 +323,7 @@ pub fn assignment_by(
         let Some(found) = transport::assign(&costs, clusters.len(), each, most, budget)? else {
             break;
         };
-        members = vec![Vec::with_capacity(most); clusters.len()];
-        for (encoding, set) in found.iter().enumerate() {
-            set.iter().for_each(|cluster| members[*cluster].push(encoding));
-        }
+        members = members_of(&found, clusters.len());
         if sets.as_ref() == Some(&found) {
             break;
         }

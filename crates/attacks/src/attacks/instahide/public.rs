@@ -5,10 +5,11 @@ use super::{
     View,
     pursuit::{BLOCK, Candidates, gain},
     resolve::{Resolved, START, State, resolve},
-    view::{mean_row, unfit},
 };
 use crate::{
     AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Verdict,
+    attacks::unfit,
+    metrics::mean_row,
     score::{Ambiguity, Choose},
 };
 use rayon::prelude::*;

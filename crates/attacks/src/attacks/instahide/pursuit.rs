@@ -1,10 +1,8 @@
 //! Which public images are in an encoding: rank all by the squares, then add the one that explains
 //! most of the magnitudes, again and again.
 
-use super::{
-    coefficients::{dot, non_negative},
-    view::mean_row,
-};
+use super::coefficients::{dot, non_negative};
+use crate::metrics::mean_row;
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 use rayon::prelude::*;
 use visard_core::Shape;

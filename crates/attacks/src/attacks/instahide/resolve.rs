@@ -8,15 +8,17 @@ use super::{
     recovery::{Options, Problem, Recovered, recover},
     similarity::standardised,
     transport,
-    view::unfit,
 };
 use crate::{
-    AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Result, Verdict,
+    AttackInfo, Budget, Exposure, Level, Needs, Outcome, Result, Verdict,
     score::{Ambiguity, Choose},
 };
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 use rayon::prelude::*;
-use visard_core::params::{Kind, ParamSpec, Params};
+use visard_core::{
+    Shape,
+    params::{Kind, ParamSpec, Params},
+};
 
 const NAME: &str = "instahide-recovery";
 
@@ -28,9 +30,6 @@ pub(super) const START: ParamSpec = ParamSpec {
     kind: Kind::Choice(&["dark", "bright", "public"]),
     default: "dark",
 };
-
-/// Encodings of an image below which recovery is hopeless.
-pub(super) const FEWEST: usize = 8;
 
 pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     name: NAME,
@@ -65,21 +64,10 @@ fn run(
     progress: crate::Progress<'_>,
 ) -> Result<Outcome> {
     let view = View::read(NAME, exposure)?;
-    if view.k > 1 && view.each * view.inside < FEWEST {
-        let problem = format!(
-            "each image is in {} encodings, and fewer than {FEWEST} do not tell the images apart; \
-             encodings={} or more would",
-            view.each * view.inside,
-            FEWEST.div_ceil(view.inside)
-        );
-        return Err(unfit(NAME, &exposure.target, &problem));
+    if view.k > 1 {
+        view.check_encodings(NAME, &exposure.target)?;
     }
-    if view.inside > view.samples {
-        return Err(Error::Exposure(format!(
-            "blends of {} private images need as many samples, {} are here",
-            view.inside, view.samples
-        )));
-    }
+    view.check_samples()?;
     if let Some(why) = budget.lacks(view.bytes(), "the tables of partners") {
         return Ok(Outcome::inconclusive(why));
     }
@@ -208,13 +196,7 @@ pub(super) fn resolve(
     let (mut done, mut changed) = (0, 1.0);
     loop {
         progress(done as f64 / rounds as f64, "recovery");
-        let options = Options {
-            start: state.start,
-            // Coefficients are uncertain and some partners wrong.
-            ridge: 1e-3,
-            restarts: if done + 1 < rounds { 4 } else { 24 },
-            ..Options::constant(view.shape, 0.0)
-        };
+        let options = options(view.shape, state.start, done + 1 >= rounds);
         let recovered = recover(&problem(view, &state.blends, known), &options, budget)?;
         done += 1;
         if done >= rounds || budget.is_spent() || view.k == 1 {
@@ -227,6 +209,17 @@ pub(super) fn resolve(
         }
         // What was recovered is a better start than any constant.
         (state, changed) = State::next(view, known, &state.blends, recovered.images, budget)?;
+    }
+}
+
+/// How images are recovered in a round; the last one takes its time.
+pub(super) fn options(shape: Shape, start: Vec<f32>, last: bool) -> Options {
+    Options {
+        start,
+        // Coefficients are uncertain, and some images are in the wrong blend.
+        ridge: 1e-3,
+        restarts: if last { 24 } else { 4 },
+        ..Options::constant(shape, 0.0)
     }
 }
 

@@ -1,7 +1,7 @@
 //! How alike the magnitudes of encodings are, without learning.
 
-use super::{View, labels::Labels, view::mean_row};
-use crate::{AttackInfo, Budget, Error, Level, Needs, Outcome, Result, Verdict};
+use super::{View, labels::Labels};
+use crate::{AttackInfo, Budget, Error, Level, Needs, Outcome, Result, Verdict, metrics::mean_row};
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 use rayon::prelude::*;
 

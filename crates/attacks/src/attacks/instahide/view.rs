@@ -1,7 +1,7 @@
 //! What an adversary sees at once in encodings: their magnitudes, and how they were made.
 
 use super::labels::{Classes, Labels};
-use crate::{Error, Exposure, Outcome, Result, Set, Target};
+use crate::{Error, Exposure, Outcome, Result, Set, Target, attacks::unfit, metrics::mean_row};
 use rayon::prelude::*;
 use visard_core::{Pixels, Shape};
 
@@ -58,6 +58,9 @@ impl Norm {
             .collect()
     }
 }
+
+/// Encodings of an image below which recovery is hopeless.
+const FEWEST: usize = 8;
 
 /// Encodings without their signs.
 #[derive(Debug)]
@@ -130,6 +133,37 @@ impl View {
         })
     }
 
+    /// Refuses blends where each image is in too few encodings.
+    ///
+    /// # Errors
+    /// If there are too few to tell the images apart.
+    pub(super) fn check_encodings(&self, attack: &'static str, target: &Target) -> Result<()> {
+        let each = self.each * self.inside;
+        if each >= FEWEST {
+            return Ok(());
+        }
+        let problem = format!(
+            "each image is in {each} encodings, and fewer than {FEWEST} do not tell the images apart; \
+             encodings={} or more would",
+            FEWEST.div_ceil(self.inside)
+        );
+        Err(unfit(attack, target, problem))
+    }
+
+    /// Refuses blends of more private images than there are.
+    ///
+    /// # Errors
+    /// If there are fewer samples than private images in a blend.
+    pub(super) fn check_samples(&self) -> Result<()> {
+        if self.inside <= self.samples {
+            return Ok(());
+        }
+        Err(Error::Exposure(format!(
+            "blends of {} private images need as many samples, {} are here",
+            self.inside, self.samples
+        )))
+    }
+
     /// Soft labels of the encodings and classes of the samples, where the exposure has them.
     pub(super) fn labels(&self) -> Option<(Labels<'_>, &Classes)> {
         let (classes, rows, told) = self.soft.as_ref()?;
@@ -181,25 +215,4 @@ impl View {
             });
         means
     }
-}
-
-/// The error that an attack does not apply.
-pub(super) fn unfit(attack: &'static str, target: &Target, problem: &str) -> Error {
-    Error::Unfit {
-        attack,
-        target: target.describe(),
-        problem: problem.into(),
-    }
-}
-
-/// The mean of rows of `len` values.
-pub(super) fn mean_row(rows: &[f32], len: usize) -> Vec<f32> {
-    let mut mean = vec![0f64; len];
-    for row in rows.chunks(len) {
-        mean.iter_mut()
-            .zip(row)
-            .for_each(|(sum, value)| *sum += f64::from(*value));
-    }
-    let count = (rows.len() / len).max(1) as f64;
-    mean.iter().map(|sum| (sum / count) as f32).collect()
 }

@@ -1,10 +1,7 @@
 //! The network that tells painted pictures from real ones.
 
 use burn::module::Module;
-use burn::nn::{
-    PaddingConfig2d,
-    conv::{Conv2d, Conv2dConfig},
-};
+use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::{
     Device, Tensor, activation::leaky_relu, activation::relu, module::conv2d, ops::ConvOptions,
 };
@@ -29,9 +26,8 @@ struct Critic {
 /// A critic of pictures with so many channels, which gives a number for each of its places, (N, places).
 pub(super) fn critic(channels: usize, device: &Device) -> Box<dyn Network> {
     let conv = |channels, side: usize| {
-        Conv2dConfig::new(channels, [side, side])
-            .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-            .init(device)
+        // Strides and padding are those of `judge`.
+        Conv2dConfig::new(channels, [side, side]).init(device)
     };
     custom::wrap(Critic {
         first: conv([channels, FEATURES[0]], 4),

@@ -9,7 +9,7 @@ use crate::{Budget, Progress, Result, Rng};
 use burn::tensor::{Device, Tensor};
 use visard_learn::{
     Network,
-    custom::{Fit, Fitter, training_device, values},
+    custom::{Fit, Fitter, training_device},
 };
 
 /// Disguised images (N, inputs, rows, columns) and real pictures (N, values), drawn at random.
@@ -108,9 +108,7 @@ impl Duel {
             if let Some(weight) = self.truth {
                 loss = loss + (painted - real).abs().mean() * weight;
             }
-            painter_losses.push(values(loss.clone().inner()).first().copied().unwrap_or(f32::NAN));
-            let mut gradients = loss.backward();
-            painter.step(&mut gradients);
+            painter_losses.push(painter.descend(loss));
         }
         Ok(Won {
             network: painter.network().inference(),

@@ -9,12 +9,13 @@
 mod null;
 
 use super::examiner::{
-    EPOCHS, NETWORK, for_scheme,
-    labelled::{Labelled, distinct, fit, lacks, majority, paced, split},
+    EPOCHS, NETWORK,
+    labelled::{Labelled, distinct, lacks, split},
+    learn,
 };
 use crate::{
     AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Set, Verdict,
-    attacks::linkage::{Links, Space, measure},
+    attacks::linkage::{Links, Space, commonest, measure},
     learning,
 };
 use null::Null;
@@ -105,11 +106,7 @@ fn run(
     rng: &mut Rng,
     progress: Progress<'_>,
 ) -> Result<Outcome> {
-    const WHAT: &str = "disguised images";
-    let target = &exposure.target;
-    let all = Labelled::new(&exposure.disguised, target.scheme.encodings(), WHAT)?;
-    let all = all.draw(params.int("images") as usize, rng);
-    all.check(WHAT)?;
+    let all = Labelled::disguised(exposure, params.int("images") as usize, rng)?;
     let parts = Parts::draw(&all.classes(), params.float("held_out"), rng);
     let compared = all.each * parts.new.len().max(parts.seen.len());
     let why = lacks(budget, exposure.disguised.shape(), all.examples.len())
@@ -118,11 +115,8 @@ fn run(
         return Ok(Outcome::inconclusive(why));
     }
     let (train, classes) = lessons(&all, &parts)?;
-    let epochs = params.int("epochs") as usize;
-    let config = for_scheme(params.text("network"), target)?;
-    let config = paced(config, train.len(), epochs, rng.next_u64());
     progress(0.02, "training on disguised images");
-    let model = match fit(&config, &train, classes, budget)? {
+    let model = match learn(&exposure.target, params, &train, classes, budget, rng)? {
         Ok(model) => model,
         Err(why) => return Ok(Outcome::inconclusive(why)),
     };
@@ -228,16 +222,11 @@ fn report(outcome: &mut Outcome, links: &Links, labels: &[u32], names: [&'static
     let [accuracy, auc, eer, chance] = names;
     let figures = &mut outcome.figures;
     figures.insert(accuracy, links.accuracy);
-    figures.insert(chance, majority(labels));
+    figures.insert(chance, commonest(labels));
     figures.extend(links.auc.map(|value| (auc, value)));
     figures.extend(links.eer.map(|value| (eer, value)));
-    if links.nearest.len() < labels.len() {
-        let why = format!(
-            "{} of {} images were compared with all",
-            links.nearest.len(),
-            labels.len()
-        );
-        outcome.verdict = Verdict::Inconclusive(why);
+    if let Some(verdict) = links.unfinished(labels.len()) {
+        outcome.verdict = verdict;
     }
 }
 

@@ -11,15 +11,17 @@
 mod attack;
 pub(super) mod labelled;
 
-use crate::{Budget, Error, Evidence, Progress, Result, Rng, Set, metrics::beyond_chance};
-use labelled::{Labelled, answers, fit, lacks, majority, paced, split};
+use crate::{
+    Budget, Error, Evidence, Progress, Result, Rng, Set, attacks::linkage::commonest, metrics::beyond_chance,
+};
+use labelled::{Labelled, answers, fit, lacks, paced, split};
 use serde::Serialize;
 use visard_core::Shape;
 use visard_data::Stored;
 use visard_learn::{Examples, Model, Normalisation, TrainConfig};
 
 pub(in crate::attacks) use attack::{DISGUISED, PLAIN};
-pub(super) use attack::{EPOCHS, NETWORK, for_scheme};
+pub(super) use attack::{EPOCHS, NETWORK, learn};
 pub use labelled::Rate;
 
 /// How an examiner is trained and shown images.
@@ -160,7 +162,7 @@ impl Examiner {
         Ok((!models.is_empty()).then(|| Self {
             models,
             plain: rates,
-            plain_majority: majority(&aside.examples.labels),
+            plain_majority: commonest(&aside.examples.labels),
             names: all.names,
             match_scale: settings.match_scale,
         }))
@@ -234,7 +236,7 @@ impl Examiner {
             networks.push(Rate::of(&answers, &right));
         }
         let (accuracy, plain) = (Rate::mean(&networks), Rate::mean(&self.plain));
-        let (chance, majority) = (1.0 / self.names.len() as f64, majority(&right));
+        let (chance, majority) = (1.0 / self.names.len() as f64, commonest(&right));
         // Images of one picture are no tries of their own, nor are the answers of several networks.
         let tries = (right.len() / images.each).max(1);
         Ok(Examined {

@@ -1,11 +1,23 @@
 //! Training a painter along the squared error.
 
 use super::unet::{Painter, Plan};
-use crate::{Budget, Progress, Result, Rng};
+use crate::{Budget, Outcome, Progress, Result, Rng};
 use burn::tensor::{Device, Tensor};
+use visard_core::params::{Kind, ParamSpec};
 use visard_learn::{
     Network,
     custom::{Fit, Fitter, training_device},
+};
+
+/// The parameter that [`Course::new`] takes; each attack says itself what 0 stands for.
+pub(super) const STEPS: ParamSpec = ParamSpec {
+    name: "steps",
+    help: "steps of training; 0: some passes over the examples",
+    kind: Kind::Int {
+        min: 0,
+        max: 1_000_000,
+    },
+    default: "0",
 };
 
 /// How long and in what steps a network is trained.
@@ -72,6 +84,15 @@ pub(super) struct Fitted {
     pub(super) steps: usize,
     /// Mean squared error at the end in units of the variance of plain values, see [`last`].
     pub(super) loss: Option<f64>,
+}
+
+impl Fitted {
+    /// Adds the figures of the training to the outcome.
+    pub(super) fn tell(&self, outcome: &mut Outcome) {
+        let figures = &mut outcome.figures;
+        figures.insert("steps", self.steps as f64);
+        figures.extend(self.loss.map(|loss| ("training_loss", loss)));
+    }
 }
 
 /// Learning rate of AdamW.

@@ -14,17 +14,17 @@
 use super::{
     FEWEST,
     duel::{Duel, Won},
-    fit::{Course, Deck},
+    fit::{self, Course, Deck},
     guess::Shown,
-    paired::{FIRST, PLANES, SIDE, WIDTH, decibels, domain, prepare},
+    paired::{FIRST, PLANES, SIDE, WIDTH, decibels, domain, prepare, small},
     planes::Planes,
     public,
     unet::Painter,
-    unfit,
-    view::{UNPAINTED, View},
+    view::View,
 };
 use crate::{
-    AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Verdict, attacks::span,
+    AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Verdict,
+    attacks::{span, unfit},
 };
 use std::borrow::Cow;
 use visard_core::params::{Kind, ParamSpec, Params};
@@ -40,14 +40,9 @@ const NETWORK: ParamSpec = ParamSpec {
 };
 
 const STEPS: ParamSpec = ParamSpec {
-    name: "steps",
     help: "steps of each side; 0: four passes over the images, at most 300 steps, which is little: the \
            attack is at its best with thousands",
-    kind: Kind::Int {
-        min: 0,
-        max: 1_000_000,
-    },
-    default: "0",
+    ..fit::STEPS
 };
 
 const RATE: ParamSpec = ParamSpec {
@@ -128,11 +123,14 @@ fn unpaired(
     progress: Progress<'_>,
 ) -> Result<Outcome> {
     let (target, domain) = (&exposure.target, domain(UNPAIRED, exposure, params)?);
-    if target.plain.height < SIDE || target.plain.width < SIDE {
+    if small(target.plain) {
         let problem = format!("its networks need sides of {SIDE} pixels or more");
         return Err(unfit(UNPAIRED, target, problem));
     }
-    let (public, disguised) = (public(UNPAIRED, exposure)?, &exposure.disguised);
+    let (public, disguised) = (
+        public(UNPAIRED, exposure, FEWEST, "plain ones")?,
+        &exposure.disguised,
+    );
     if disguised.len() < FEWEST {
         return Err(Error::Exposure(format!(
             "{UNPAIRED} needs {FEWEST} or more disguised images to learn from, there are {}",
@@ -186,10 +184,7 @@ fn unpaired(
     // What was learned in part is shown as well, without another look at a time that is up.
     let left = whole.then_some(budget);
     let told = |share: f64, doing: &str| progress(0.9 + 0.1 * share, doing);
-    match view.paint(won.network.as_ref(), &shown, left, &told)? {
-        Some(pictures) => outcome.reconstructions = Some(pictures),
-        None => outcome.verdict = Verdict::Inconclusive(UNPAINTED.into()),
-    }
+    view.reconstruct(&mut outcome, won.network.as_ref(), &shown, left, &told)?;
     Ok(outcome)
 }
 
@@ -238,9 +233,6 @@ fn paired(
             .figures
             .insert("held_out_psnr_gan", decibels(lesson.after(&painted)));
     }
-    match view.paint(network, &lesson.attacked, Some(budget), &told)? {
-        Some(pictures) => outcome.reconstructions = Some(pictures),
-        None => outcome.verdict = Verdict::Inconclusive(UNPAINTED.into()),
-    }
+    view.reconstruct(&mut outcome, network, &lesson.attacked, Some(budget), &told)?;
     Ok(outcome)
 }

@@ -59,11 +59,12 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Fits to plain images and their disguised forms.
-    pub(super) fn fit(pairs: &[(&Set, &Set)], plain: Shape) -> Self {
+    /// Fits to plain images and their disguised forms, under one key or several.
+    pub(super) fn fit(known: &Set, disguised: &[&Set]) -> Self {
+        let (plain, truth) = (known.shape(), known.to_floats());
         let mut sums = vec![[0f64; 5]; plain.channels];
-        for (known, disguised) in pairs {
-            let (truth, seen) = (known.to_floats(), disguised.to_floats());
+        for disguised in disguised {
+            let seen = disguised.to_floats();
             for image in 0..known.len() {
                 for i in 0..plain.len() {
                     let y = f64::from(truth[image * plain.len() + i]);
@@ -145,7 +146,7 @@ mod tests {
             Set::bytes(plain, truth).unwrap(),
             Set::bytes(padded, seen).unwrap(),
         );
-        let guess = Lines::fit(&[(&truth, &seen)], plain).apply(&seen);
+        let guess = Lines::fit(&truth, &[&seen]).apply(&seen);
         let bytes = truth.as_bytes().unwrap();
         let mean = |channel: usize| {
             let values = bytes.iter().skip(channel).step_by(2).map(|v| f32::from(*v));

@@ -10,7 +10,7 @@
 //! anything darker than mid-grey. Here nothing bounds what is painted while it is trained.
 
 use super::{
-    fit::{Course, fit},
+    fit::{Course, STEPS, fit},
     paired::{FIRST, Lesson, PLANES, WIDTH, decibels, prepare},
 };
 use crate::{
@@ -40,13 +40,8 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         },
         PLANES,
         ParamSpec {
-            name: "steps",
             help: "steps of training; 0: 20 passes over the pairs, at most 20,000 steps",
-            kind: Kind::Int {
-                min: 0,
-                max: 1_000_000,
-            },
-            default: "0",
+            ..STEPS
         },
         WIDTH,
     ],
@@ -88,10 +83,7 @@ fn run(
         (budget, rng),
         &told,
     )?;
-    outcome.figures.insert("steps", fitted.steps as f64);
-    outcome
-        .figures
-        .extend(fitted.loss.map(|loss| ("training_loss", loss)));
+    fitted.tell(&mut outcome);
     let late = |outcome: &mut Outcome| {
         outcome.verdict = Verdict::Inconclusive(format!(
             "the time was up after {} of {} steps of training; these pictures are those of stage 1",

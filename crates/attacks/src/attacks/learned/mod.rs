@@ -14,22 +14,14 @@ mod planes;
 mod unet;
 mod view;
 
-use crate::{Error, Exposure, Result, Set, Target};
-use visard_core::Pixels;
+use crate::{Error, Exposure, Result, Rng, Set, Target, metrics};
+use visard_core::{Key, MasterSecret, Pixels, Salt, SampleId, Samples};
 
 /// Fewer images than this teach a network nothing.
 const FEWEST: usize = 8;
 
-fn unfit(attack: &'static str, target: &Target, problem: impl Into<String>) -> Error {
-    Error::Unfit {
-        attack,
-        target: target.describe(),
-        problem: problem.into(),
-    }
-}
-
 /// The images at these places, in this order, with their class numbers.
-fn pick(set: &Set, places: &[usize]) -> Result<Set> {
+pub(super) fn pick(set: &Set, places: &[usize]) -> Result<Set> {
     fn gather<T: Copy>(values: &[T], places: &[usize], len: usize) -> Vec<T> {
         places
             .iter()
@@ -49,16 +41,58 @@ fn pick(set: &Set, places: &[usize]) -> Result<Set> {
     Set::new(set.shape(), pixels, labels)
 }
 
-/// Public images of the shape of the plain ones, enough to learn from.
-fn public<'a>(attack: &'static str, exposure: &'a Exposure) -> Result<&'a Set> {
+/// Public images of the shape of the plain ones, `fewest` or more, to learn from. `alike` names what else has
+/// that shape.
+///
+/// # Errors
+/// If there are none, fewer, or others.
+pub(super) fn public<'a>(
+    attack: &'static str,
+    exposure: &'a Exposure,
+    fewest: usize,
+    alike: &str,
+) -> Result<&'a Set> {
     let plain = exposure.target.plain;
     let problem = match &exposure.public {
         Some(public) if public.shape() != plain => format!("these are of {}", public.shape()),
-        Some(public) if public.len() < FEWEST => format!("there are {}", public.len()),
+        Some(public) if public.len() < fewest => format!("there are {}", public.len()),
         Some(public) => return Ok(public),
         None => "there are none".into(),
     };
     Err(Error::Exposure(format!(
-        "{attack} needs {FEWEST} or more public images of {plain}, the shape of the plain ones; {problem}"
+        "{attack} needs {fewest} or more public images of {plain}, the shape of the {alike}; {problem}"
     )))
+}
+
+/// The images disguised under a key that is just drawn.
+pub(super) fn disguise(target: &Target, plain: &Set, rng: &mut Rng) -> Result<Set> {
+    let (mut secret, mut salt) = ([0; 32], [0; 16]);
+    for bytes in secret.chunks_exact_mut(8).chain(salt.chunks_exact_mut(8)) {
+        bytes.copy_from_slice(&rng.next_u64().to_le_bytes());
+    }
+    let key = Key::new(
+        target.name(),
+        &target.scheme.params().texts(),
+        Some(target.plain),
+        MasterSecret::new(secret),
+        None,
+    )?;
+    let disguise = key.disguise(target.plain)?;
+    let output = disguise.output();
+    let mut pixels = Pixels::zeros(output.dtype, plain.len() * output.shape.len());
+    let ids = SampleId::numbered("public", 0, plain.len());
+    disguise.apply(
+        Samples::new(Salt(salt), &ids),
+        &metrics::to_bytes(plain),
+        pixels.view_mut(),
+    )?;
+    Set::new(output.shape, pixels, Vec::new())
+}
+
+/// Mean and standard deviation of values; both 0 of none.
+pub(super) fn mean_and_deviation(values: &[f32]) -> (f64, f64) {
+    let count = values.len().max(1) as f64;
+    let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
+    let square = values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>();
+    (mean, (square / count).sqrt())
 }

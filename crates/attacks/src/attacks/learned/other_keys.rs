@@ -8,22 +8,23 @@
 //! architecture finds nothing.
 
 use super::{
-    fit::{Course, fit},
+    FEWEST, disguise,
+    fit::{Course, STEPS, fit},
     guess::{Lines, Shown},
-    paired::{PLANES, SIDE, WIDTH, decibels, domain},
+    paired::{PLANES, SIDE, WIDTH, decibels, domain, small},
     pick,
     planes::Planes,
     public,
     unet::Painter,
-    unfit,
-    view::{UNPAINTED, View},
+    view::View,
 };
 use crate::{
-    AttackInfo, Budget, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Set, Target, Verdict,
-    attacks::span, metrics,
+    AttackInfo, Budget, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Set, Verdict,
+    attacks::{span, unfit},
+    metrics,
 };
 use visard_core::{
-    Dtype, Key, MasterSecret, Pixels, Salt, SampleId, Samples,
+    Dtype,
     params::{Kind, ParamSpec, Params},
 };
 
@@ -53,14 +54,9 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         },
         PLANES,
         ParamSpec {
-            name: "steps",
             help: "steps of training; 0: four passes over the public images, each time under another key, at \
                    most 20,000 steps",
-            kind: Kind::Int {
-                min: 0,
-                max: 1_000_000,
-            },
-            default: "0",
+            ..STEPS
         },
         WIDTH,
     ],
@@ -68,35 +64,6 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
     trains: true,
     run,
 };
-
-/// The images disguised under a key that was just drawn.
-fn disguise(target: &Target, plain: &Set, rng: &mut Rng) -> Result<Set> {
-    let mut secret = [0; 32];
-    for bytes in secret.chunks_exact_mut(8) {
-        bytes.copy_from_slice(&rng.next_u64().to_le_bytes());
-    }
-    let mut salt = [0; 16];
-    for bytes in salt.chunks_exact_mut(8) {
-        bytes.copy_from_slice(&rng.next_u64().to_le_bytes());
-    }
-    let key = Key::new(
-        target.name(),
-        &target.scheme.params().texts(),
-        Some(target.plain),
-        MasterSecret::new(secret),
-        None,
-    )?;
-    let disguise = key.disguise(target.plain)?;
-    let output = disguise.output();
-    let mut pixels = Pixels::zeros(output.dtype, plain.len() * output.shape.len());
-    let ids = SampleId::numbered("public", 0, plain.len());
-    disguise.apply(
-        Samples::new(Salt(salt), &ids),
-        &metrics::to_bytes(plain),
-        pixels.view_mut(),
-    )?;
-    Set::new(output.shape, pixels, Vec::new())
-}
 
 fn run(
     exposure: &Exposure,
@@ -107,11 +74,11 @@ fn run(
 ) -> Result<Outcome> {
     let (target, domain) = (&exposure.target, domain(NAME, exposure, params)?);
     let plain = target.plain;
-    if plain.height < SIDE || plain.width < SIDE {
+    if small(plain) {
         let problem = format!("its network needs sides of {SIDE} pixels or more");
         return Err(unfit(NAME, target, problem));
     }
-    let public = public(NAME, exposure)?;
+    let public = public(NAME, exposure, FEWEST, "plain ones")?;
     let output = target.scheme.output(plain)?;
     let keys = params.int("keys") as usize;
     let width = if output.dtype == Dtype::F32 { 4 } else { 1 };
@@ -145,11 +112,10 @@ fn run(
     let Some(held_seen) = sets.pop() else {
         return Ok(Outcome::nothing());
     };
-    let pairs: Vec<(&Set, &Set)> = sets.iter().map(|set| (&train_plain, set)).collect();
-    let lines = Lines::fit(&pairs, plain);
-    let surveyed: Vec<&Set> = sets.iter().collect();
+    let seen: Vec<&Set> = sets.iter().collect();
+    let lines = Lines::fit(&train_plain, &seen);
     let view = View::new(
-        Planes::new(target, domain, output.shape, &surveyed),
+        Planes::new(target, domain, output.shape, &seen),
         &train_plain,
         true,
     );
@@ -182,10 +148,7 @@ fn run(
     let mut outcome = Outcome::nothing();
     outcome.figures.insert("public", public.len() as f64);
     outcome.figures.insert("keys", keys as f64);
-    outcome.figures.insert("steps", fitted.steps as f64);
-    outcome
-        .figures
-        .extend(fitted.loss.map(|loss| ("training_loss", loss)));
+    fitted.tell(&mut outcome);
     let whole = fitted.steps == course.steps;
     if !whole {
         let why = format!("the time was up after {} of {} steps", fitted.steps, course.steps);
@@ -207,9 +170,7 @@ fn run(
         let mean = span::mean_image(&train_plain).repeat(held_plain.len());
         outcome.figures.insert("held_out_psnr_mean_image", psnr(&mean));
     }
-    match view.paint(network, &lines.show(&exposure.disguised), left, &told)? {
-        Some(pictures) => outcome.reconstructions = Some(pictures),
-        None => outcome.verdict = Verdict::Inconclusive(UNPAINTED.into()),
-    }
+    let attacked = lines.show(&exposure.disguised);
+    view.reconstruct(&mut outcome, network, &attacked, left, &told)?;
     Ok(outcome)
 }

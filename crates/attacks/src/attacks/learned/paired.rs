@@ -11,17 +11,19 @@ use super::{
     pick,
     planes::Planes,
     unet::Painter,
-    unfit,
     view::View,
 };
 use crate::{
     Budget, Error, Exposure, Outcome, Pairs, Progress, Result, Rng, Set, Verdict,
-    attacks::span::{self, Domain},
+    attacks::{
+        span::{self, Domain},
+        unfit,
+    },
     metrics,
 };
 use std::borrow::Cow;
 use visard_core::{
-    Dtype, Pixels,
+    Dtype, Pixels, Shape,
     params::{Kind, ParamSpec, Params},
 };
 
@@ -29,6 +31,11 @@ use visard_core::{
 const EXACT: f64 = 0.25;
 /// Smallest side of images for networks.
 pub(super) const SIDE: usize = 4;
+
+/// Whether images of this shape are too small for networks.
+pub(super) fn small(shape: Shape) -> bool {
+    shape.height < SIDE || shape.width < SIDE
+}
 
 pub(super) const FIRST: ParamSpec = ParamSpec {
     name: "first",
@@ -124,15 +131,14 @@ pub(super) fn prepare<'a>(
         false => Outcome::pictures(as_set(
             plain,
             disguised,
-            &Lines::fit(&[(plain, known)], plain.shape()).apply(disguised),
+            &Lines::fit(plain, &[known]).apply(disguised),
         )?),
     };
     outcome.figures.insert("pairs", plain.len() as f64);
     let painter = Painter::of(params.text("network"), params.int("width"));
-    let small = plain.shape().height < SIDE || plain.shape().width < SIDE;
     if params.text("network") == "none"
         || plain.len() < FEWEST
-        || small
+        || small(plain.shape())
         || outcome.verdict != Verdict::Complete
         || disguised.is_empty()
     {
@@ -163,7 +169,7 @@ pub(super) fn prepare<'a>(
             [held.to_floats(), [one.to_floats(), other.to_floats()].concat()]
         }
         false => {
-            let lines = Lines::fit(&[(&train_plain, &train_known)], plain.shape());
+            let lines = Lines::fit(&train_plain, &[&train_known]);
             [lines.apply(&held_known), lines.apply(&train_known)]
         }
     };

@@ -1,13 +1,13 @@
 //! What a network is shown, what it should paint, and what it painted.
 
-use super::{guess::Shown, planes::Planes, unet::Plan};
-use crate::{Budget, Progress, Result, Set, metrics};
+use super::{guess::Shown, mean_and_deviation, planes::Planes, unet::Plan};
+use crate::{Budget, Outcome, Progress, Result, Set, Verdict, metrics};
 use burn::tensor::{Device, Tensor};
 use visard_core::{Pixels, Shape};
 use visard_learn::{Network, custom};
 
 /// Why a network that was trained to its end made no pictures.
-pub(super) const UNPAINTED: &str = "the time was up before the pictures were painted";
+const UNPAINTED: &str = "the time was up before the pictures were painted";
 
 /// Images that are painted at a time.
 const AT_ONCE: usize = 32;
@@ -27,16 +27,13 @@ pub(super) struct View {
 impl View {
     /// `examples` are plain images that show what is to be painted.
     pub(super) fn new(planes: Planes, examples: &Set, guessed: bool) -> Self {
-        let values = examples.to_floats();
-        let count = values.len().max(1) as f64;
-        let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
-        let square = values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>();
+        let (mean, deviation) = mean_and_deviation(&examples.to_floats());
         Self {
             planes,
             plain: examples.shape(),
             mean: mean as f32,
             // At least a grey level, lest the grain of flat pictures be all that counts.
-            deviation: (square / count).sqrt().max(1.0) as f32,
+            deviation: deviation.max(1.0) as f32,
             guessed,
         }
     }
@@ -127,5 +124,22 @@ impl View {
         }
         let labels = shown.disguised.labels().to_vec();
         Ok(Some(Set::new(self.plain, Pixels::U8(bytes), labels)?))
+    }
+
+    /// Gives the outcome what a network paints of the images under attack, or says there that the time was up.
+    /// Without a budget the time is not looked at.
+    pub(super) fn reconstruct(
+        &self,
+        outcome: &mut Outcome,
+        network: &dyn Network,
+        attacked: &Shown<'_>,
+        budget: Option<&Budget>,
+        progress: Progress<'_>,
+    ) -> Result<()> {
+        match self.paint(network, attacked, budget, progress)? {
+            Some(pictures) => outcome.reconstructions = Some(pictures),
+            None => outcome.verdict = Verdict::Inconclusive(UNPAINTED.into()),
+        }
+        Ok(())
     }
 }

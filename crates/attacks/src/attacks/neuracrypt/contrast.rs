@@ -5,7 +5,10 @@
 //! large product, under many keys. The paper compares patch by patch once their order is known.
 
 use super::{Tokens, geometry::moments, hungarian, matching::patches};
-use crate::{Budget, Error, Exposure, Progress, Result, Rng, Set, metrics};
+use crate::{
+    Budget, Error, Exposure, Progress, Result, Rng, Set,
+    attacks::learned::{disguise, pick},
+};
 use burn::{
     module::Module,
     nn::{Linear, LinearConfig},
@@ -15,7 +18,7 @@ use burn::{
     },
 };
 use rayon::prelude::*;
-use visard_core::{Key, MasterSecret, Pixels, Salt, SampleId, Samples};
+use visard_core::Pixels;
 use visard_learn::{
     Architecture, Network,
     custom::{self, Fit, Fitter},
@@ -219,37 +222,19 @@ fn keys_for(exposure: &Exposure, tokens: Tokens<'_>, count: usize) -> usize {
 
 /// Features of some public images, encoded under a key that was just drawn, and plain.
 fn pairs(exposure: &Exposure, public: &Set, count: usize, rng: &mut Rng) -> Result<[Features; 2]> {
-    let (len, bytes) = (public.shape().len(), metrics::to_bytes(public));
-    let chosen = rng.permutation(public.len()).into_iter().take(count);
-    let some: Vec<u8> = chosen
-        .flat_map(|image| &bytes[image * len..][..len])
-        .copied()
-        .collect();
-    let mut drawn = [0; 48];
-    for bytes in drawn.chunks_exact_mut(8) {
-        bytes.copy_from_slice(&rng.next_u64().to_le_bytes());
-    }
-    let (mut secret, mut salt) = ([0; 32], [0; 16]);
-    secret.copy_from_slice(&drawn[..32]);
-    salt.copy_from_slice(&drawn[32..]);
-    let target = &exposure.target;
-    let texts = target.scheme.params().texts();
-    let secret = MasterSecret::new(secret);
-    let key = Key::new(target.name(), &texts, Some(target.plain), secret, None)?;
-    let disguise = key.disguise(target.plain)?;
-    let shape = disguise.output().shape;
-    let mut pixels = Pixels::zeros(disguise.output().dtype, count * shape.len());
-    let ids = SampleId::numbered("public", 0, count);
-    disguise.apply(Samples::new(Salt(salt), &ids), &some, pixels.view_mut())?;
-    let Pixels::F32(values) = pixels else {
+    let mut chosen = rng.permutation(public.len());
+    chosen.truncate(count);
+    let (some, target) = (pick(public, &chosen)?, &exposure.target);
+    let encoded = disguise(target, &some, rng)?;
+    let Pixels::F32(values) = encoded.pixels() else {
         return Err(Error::Exposure("tokens are floats, these are bytes".into()));
     };
+    let shape = encoded.shape();
     let tokens = Tokens {
-        values: &values,
+        values,
         places: shape.height,
         width: shape.width,
     };
-    let some = Set::bytes(public.shape(), some)?;
     let values = patches(&some, target.scheme.params().int("patch") as usize)?;
     let plain = Tokens {
         values: &values,

@@ -88,17 +88,16 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         let learned = match params.text("metric") {
             "learned" => {
                 let told = |share: f64, doing: &str| progress(0.3 + 0.3 * share, doing);
-                match contrast::learned(exposure, public, tokens, plain, budget, rng, &told)? {
-                    Some(learned) => Some(learned),
-                    None => {
-                        let why = "the time was up before the metric was learned";
-                        return Ok(Outcome::inconclusive(why));
-                    }
-                }
+                let found = contrast::learned(exposure, public, tokens, plain, budget, rng, &told)?;
+                let Some(found) = found else {
+                    let why = "the time was up before the metric was learned";
+                    return Ok(Outcome::inconclusive(why));
+                };
+                Some((found.images, found.own))
             }
             _ => None,
         };
-        let more = learned.as_ref().map(|learned| learned.images.clone());
+        let (more, own) = learned.unzip();
         let matched = match_from(placed, plain, more, rounds, budget)?;
         let (bytes, len) = (public.as_bytes()?, public.shape().len());
         let pictures = matched
@@ -109,9 +108,7 @@ pub(in crate::attacks) static INFO: AttackInfo = AttackInfo {
         outcome.figures.insert("agreement", matched.agreement);
         outcome.figures.insert("decoded", matched.decoded);
         outcome.figures.insert("separation", aligned.separation);
-        if let Some(learned) = learned {
-            outcome.figures.insert("auc_own", learned.own);
-        }
+        outcome.figures.extend(own.map(|own| ("auc_own", own)));
         let own = |orders: &Vec<usize>| orders.iter().map(|place| matched.places[*place]).collect();
         let orders: Vec<Vec<usize>> = aligned.orders.iter().map(own).collect();
         aligned_material(&mut outcome, &orders)?;

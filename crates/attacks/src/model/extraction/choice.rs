@@ -1,14 +1,15 @@
 //! Which pictures are worth a question.
 
+use crate::model::classes::named;
+
 /// The places of `count` rows of log-probabilities, of `classes` each, that are least certain: from each
 /// class that rows name in turn the one with the largest entropy, the first of equals. All, if there are no
 /// more.
 pub(super) fn uncertain(rows: &[f32], classes: usize, count: usize) -> Vec<usize> {
-    let rows: Vec<&[f32]> = rows.chunks_exact(classes.max(1)).collect();
     let mut queues: Vec<Vec<(f64, usize)>> = vec![Vec::new(); classes];
-    for (place, row) in rows.iter().enumerate() {
-        let named = (0..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best });
-        queues[named].push((entropy(row), place));
+    let answers = named(rows, classes);
+    for (place, (row, class)) in rows.chunks_exact(classes.max(1)).zip(answers).enumerate() {
+        queues[class as usize].push((entropy(row), place));
     }
     for queue in &mut queues {
         // Sorting is stable, so equals keep their order.

@@ -177,7 +177,7 @@ fn outcome(thief: &Thief<'_>, students: Vec<Student>, wanted: usize) -> Result<M
     let Some(last) = students.last() else {
         return Ok(ModelOutcome::inconclusive(why));
     };
-    let learnt = thief.pictures(&thief.asked[..last.queries / thief.encodings()])?;
+    let learnt = thief.pictures(&thief.asked[..last.queries / thief.encodings()]);
     let copied = named(&last.model.log_probabilities(&learnt, learning::BATCH)?, classes);
     let same = copied.iter().zip(named(&thief.answers, classes));
     let same = same.filter(|(copied, told)| **copied == *told).count() as f64;
@@ -214,10 +214,11 @@ impl Thief<'_> {
     }
 
     /// The pictures at these places without their labels, which the copy is not to learn from.
-    fn pictures(&self, places: &[usize]) -> Result<Examples> {
+    fn pictures(&self, places: &[usize]) -> Examples {
         let mut pictures = learning::pick(&self.exposure.own.query, places);
         pictures.labels.clear();
-        Ok(pictures.with_soft(None)?)
+        pictures.soft = None;
+        pictures
     }
 
     /// Asks the model about pictures; whether there was time to ask about all.
@@ -226,7 +227,7 @@ impl Thief<'_> {
             if self.budget.is_spent() {
                 return Ok(false);
             }
-            let rows = self.exposure.victim.ask(&self.pictures(some)?)?;
+            let rows = self.exposure.victim.ask(&self.pictures(some))?;
             self.answers.extend(rows.into_iter().map(f32::exp));
             self.asked.extend(some);
         }
@@ -238,9 +239,8 @@ impl Thief<'_> {
         let classes = self.exposure.victim.classes();
         let rows = self.answers.chunks_exact(classes);
         let weights = rows.flat_map(|row| row.repeat(self.encodings())).collect();
-        let shown = self
-            .pictures(&self.asked)?
-            .with_soft(Some(Soft { classes, weights }))?;
+        let shown = self.pictures(&self.asked);
+        let shown = shown.with_soft(Some(Soft { classes, weights }))?;
         let mut config = self.config.clone();
         let batches = shown.len().div_ceil(config.batch.max(1));
         config.epochs = config.epochs.max(self.steps.div_ceil(batches));
@@ -249,8 +249,7 @@ impl Thief<'_> {
 
     /// A copy after questions about all of these pictures.
     fn random(&mut self, places: &[usize]) -> Result<Option<Model>> {
-        let new = places[self.asked.len().min(places.len())..].to_vec();
-        match self.ask(&new)? {
+        match self.ask(&places[self.asked.len().min(places.len())..])? {
             true => self.copy(),
             false => Ok(None),
         }
@@ -287,7 +286,7 @@ impl Thief<'_> {
                 if self.budget.is_spent() {
                     return Ok(None);
                 }
-                rows.extend(so_far.log_probabilities(&self.pictures(some)?, learning::BATCH)?);
+                rows.extend(so_far.log_probabilities(&self.pictures(some), learning::BATCH)?);
             }
             let chosen: Vec<usize> = uncertain(&rows, classes, wanted)
                 .into_iter()

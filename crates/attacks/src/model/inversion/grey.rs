@@ -1,41 +1,34 @@
 //! Grey levels of images as they are stored.
 
-use visard_data::Stored;
 use visard_learn::Examples;
-
-/// A function from the place of a value to its grey level.
-fn reader(examples: &Examples) -> impl Fn(usize) -> f32 {
-    let code = |code: u16| examples.scale.map_or(f32::from(code), |scale| scale.decode(code));
-    move |place| match &examples.pixels {
-        Stored::U8(values) => code(u16::from(values[place])),
-        Stored::U16(values) => code(values[place]),
-        Stored::F32(values) => values[place],
-    }
-}
 
 /// Grey levels of the images at these places, each (H, W, C), one after the other.
 ///
 /// # Panics
 /// If a place is beyond the end.
-pub(in crate::model) fn levels(examples: &Examples, places: &[usize]) -> Vec<f32> {
-    let (len, read) = (examples.shape.len(), reader(examples));
-    let values = places.iter().flat_map(|place| place * len..(place + 1) * len);
-    values.map(read).collect()
+pub(super) fn levels(examples: &Examples, places: &[usize]) -> Vec<f32> {
+    let len = examples.shape.len();
+    let mut levels = Vec::with_capacity(places.len() * len);
+    for place in places {
+        examples.levels(place * len..(place + 1) * len, |level| levels.push(level));
+    }
+    levels
 }
 
 /// The lowest and the highest grey level of all images; infinite where there are none.
-pub(in crate::model) fn range(examples: &Examples) -> (f32, f32) {
-    let nothing = (f32::INFINITY, f32::NEG_INFINITY);
-    let read = reader(examples);
-    (0..examples.pixels.len())
-        .map(read)
-        .fold(nothing, |(low, high), v| (low.min(v), high.max(v)))
+pub(super) fn range(examples: &Examples) -> (f32, f32) {
+    let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
+    examples.levels(0..examples.pixels.len(), |level| {
+        (low, high) = (low.min(level), high.max(level));
+    });
+    (low, high)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use visard_core::{Affine, Shape};
+    use visard_data::Stored;
 
     #[test]
     fn codes_are_read_as_what_they_stand_for() {

@@ -5,12 +5,12 @@
 //! off them as off any other image.
 
 mod descent;
-pub(in crate::model) mod grey;
+mod grey;
 mod priors;
 mod span;
 
 use super::{Aim, Found, ModelAttackInfo, ModelExposure, ModelOutcome, Reach};
-use crate::{Budget, Progress, Result, Rng, Verdict};
+use crate::{Budget, Progress, Result, Rng, Verdict, metrics::mean_row};
 use descent::{Descent, Objective, Pace, Rule};
 use priors::{Priors, gaussian};
 use span::Span;
@@ -244,7 +244,7 @@ fn run(
 fn first_picture(model: &Differentiable, name: &str, own: &[f32]) -> Vec<f32> {
     let len = model.info().shape.len();
     match name {
-        "own" => span::mean(own, len),
+        "own" => mean_row(own, len),
         "zero" => model.standardise(&vec![0.0; len]),
         _ => vec![0.0; len],
     }

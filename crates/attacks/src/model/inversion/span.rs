@@ -1,6 +1,6 @@
 //! The pictures that combinations of the adversary's own make.
 
-use crate::{Error, Result};
+use crate::{Error, Result, metrics::mean_row};
 use faer::{Mat, Side};
 
 /// A mean picture and orthonormal directions from it.
@@ -8,18 +8,6 @@ use faer::{Mat, Side};
 pub(super) struct Span {
     mean: Vec<f32>,
     directions: Vec<Vec<f32>>,
-}
-
-/// Mean of pictures of `len` values each.
-pub(super) fn mean(pictures: &[f32], len: usize) -> Vec<f32> {
-    let mut sums = vec![0f64; len];
-    for picture in pictures.chunks_exact(len) {
-        sums.iter_mut()
-            .zip(picture)
-            .for_each(|(sum, value)| *sum += f64::from(*value));
-    }
-    let count = (pictures.len() / len).max(1) as f64;
-    sums.into_iter().map(|sum| (sum / count) as f32).collect()
 }
 
 /// Bytes that the span of so many pictures of `len` values takes.
@@ -35,7 +23,7 @@ impl Span {
     /// # Errors
     /// If the decomposition fails, which values that are no numbers make it.
     pub(super) fn new(pictures: &[f32], len: usize, most: usize) -> Result<Self> {
-        let mean = mean(pictures, len);
+        let mean = mean_row(pictures, len);
         let count = pictures.len() / len;
         let rows = Mat::from_fn(count, len, |i, j| f64::from(pictures[i * len + j] - mean[j]));
         // The eigenvectors of the smaller of the two Gram matrices give those of the other.

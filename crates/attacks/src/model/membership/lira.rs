@@ -36,7 +36,7 @@ pub(crate) static ONLINE: ModelAttackInfo = ModelAttackInfo {
     aim: Aim::Membership,
     reach: Reach::Answers,
     params: &[shadows("16"), VARIANCE, MIRROR],
-    run: run_online,
+    run: |exposure, params, budget, rng, progress| run(exposure, params, true, budget, rng, progress),
 };
 
 pub(crate) static OFFLINE: ModelAttackInfo = ModelAttackInfo {
@@ -48,28 +48,8 @@ pub(crate) static OFFLINE: ModelAttackInfo = ModelAttackInfo {
     aim: Aim::Membership,
     reach: Reach::Answers,
     params: &[shadows("16"), VARIANCE, MIRROR],
-    run: run_offline,
+    run: |exposure, params, budget, rng, progress| run(exposure, params, false, budget, rng, progress),
 };
-
-fn run_online(
-    exposure: &ModelExposure<'_>,
-    params: &Params,
-    budget: &Budget,
-    rng: &mut Rng,
-    progress: Progress<'_>,
-) -> Result<ModelOutcome> {
-    run(exposure, params, true, budget, rng, progress)
-}
-
-fn run_offline(
-    exposure: &ModelExposure<'_>,
-    params: &Params,
-    budget: &Budget,
-    rng: &mut Rng,
-    progress: Progress<'_>,
-) -> Result<ModelOutcome> {
-    run(exposure, params, false, budget, rng, progress)
-}
 
 fn run(
     exposure: &ModelExposure<'_>,

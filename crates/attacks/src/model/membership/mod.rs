@@ -53,7 +53,7 @@ const fn shadows(default: &'static str) -> ParamSpec {
 ///
 /// `row` holds the logarithms of the probabilities of all classes. There is no margin if the label is beyond
 /// them, if there is a single class, or if a value is NaN.
-pub fn margin(row: &[f32], label: usize) -> Option<f64> {
+fn margin(row: &[f32], label: usize) -> Option<f64> {
     let own = f64::from(*row.get(label)?);
     let others = || row.iter().enumerate().filter(|(class, _)| *class != label);
     if row.len() < 2 || row.iter().any(|v| v.is_nan()) {

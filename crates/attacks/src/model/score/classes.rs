@@ -4,7 +4,7 @@ use crate::{Error, Evidence, Result, Rng};
 use pathfinding::{kuhn_munkres::kuhn_munkres, matrix::Matrix};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::LN_2;
-use visard_learn::wilson;
+use visard_learn::{argmax, wilson};
 
 /// Random relabellings that the null is taken from, and what they are drawn from.
 const PERMUTATIONS: usize = 200;
@@ -148,23 +148,23 @@ fn table(answers: &[u32], truth: &[u32], classes: usize) -> Vec<u64> {
 }
 
 /// Entropy in bits of things that occur so often.
-fn entropy(counts: impl Iterator<Item = u64> + Clone) -> f64 {
-    let all = counts.clone().sum::<u64>() as f64;
-    let part = |count: u64| {
-        let share = count as f64 / all;
+fn entropy(counts: &[u64]) -> f64 {
+    let all = counts.iter().sum::<u64>() as f64;
+    let part = |count: &u64| {
+        let share = *count as f64 / all;
         -share * share.log2()
     };
     // Adding 0 makes the 0 of a single kind positive.
-    counts.filter(|count| *count > 0).map(part).sum::<f64>() + 0.0
+    counts.iter().filter(|count| **count > 0).map(part).sum::<f64>() + 0.0
 }
 
 /// Figures of the numbers of answers to the pictures of one class.
 fn figures(counts: &[u64]) -> ClassAnswers {
     let n: u64 = counts.iter().sum();
-    let commonest = (0..counts.len()).fold(0, |best, i| if counts[i] > counts[best] { i } else { best });
+    let commonest = argmax(counts);
     let mean = n as f64 / counts.len() as f64;
     let squares = counts.iter().map(|c| (*c as f64 - mean).powi(2)).sum::<f64>();
-    let entropy = entropy(counts.iter().copied());
+    let entropy = entropy(counts);
     let most = (counts.len() as f64).log2();
     let (some, varied) = (n > 0, counts.len() > 1);
     ClassAnswers {
@@ -190,9 +190,9 @@ fn information(answers: &[u32], truth: &[u32], classes: usize) -> f64 {
     let alone = |numbers: &[u32]| {
         let mut counts = vec![0u64; classes];
         numbers.iter().for_each(|class| counts[*class as usize] += 1);
-        entropy(counts.into_iter())
+        entropy(&counts)
     };
-    let both = entropy(table(answers, truth, classes).into_iter());
+    let both = entropy(&table(answers, truth, classes));
     let bits = alone(answers) + alone(truth) - both;
     // What rounding leaves of nothing is nothing.
     if bits > 1e-9 { bits } else { 0.0 }

@@ -2,8 +2,8 @@
 
 use crate::{
     Error, Evidence, Result,
-    metrics::{self, percentile},
-    model::{classes::named, inversion::grey},
+    metrics::{self, Spread},
+    model::classes::named,
 };
 use serde::{Deserialize, Serialize};
 use visard_core::Shape;
@@ -123,7 +123,8 @@ pub fn inversion(pictures: &[f32], truth: &Examples, examiner: Option<&Model>) -
     let share = |right: u64| (right as f64 / n as f64, wilson(right, n));
     let nearest = of_classes.iter().filter(|c| c.rank == 1).count() as u64;
     let named = of_classes.iter().filter(|c| c.examined == Some(c.class)).count() as u64;
-    let examined = answers.map(|_| share(named));
+    let (rank_one, rank_one_interval) = share(nearest);
+    let (examiner, examiner_interval) = answers.map(|_| share(named)).unzip();
     let (null, deviation) = exchanged(&apart);
     Ok(InversionScore {
         correlation: median(of_classes.iter().map(|c| c.correlation)),
@@ -131,10 +132,10 @@ pub fn inversion(pictures: &[f32], truth: &Examples, examiner: Option<&Model>) -
         contrast_mean: of_classes.iter().map(|c| c.contrast).sum::<f64>() / n as f64,
         contrast_null: null,
         contrast_deviation: deviation,
-        rank_one: share(nearest).0,
-        rank_one_interval: share(nearest).1,
-        examiner: examined.map(|e| e.0),
-        examiner_interval: examined.map(|e| e.1),
+        rank_one,
+        rank_one_interval,
+        examiner,
+        examiner_interval,
         chance: 1.0 / n as f64,
         classes: of_classes,
     })
@@ -185,10 +186,14 @@ fn means(truth: &Examples, counts: &[u64], judged: &[usize]) -> Vec<Vec<f64>> {
     for class in judged {
         sums[*class] = vec![0f64; truth.shape.len()];
     }
+    let len = truth.shape.len();
     for (place, class) in truth.labels.iter().enumerate() {
-        let levels = grey::levels(truth, &[place]);
-        let sum = sums[*class as usize].iter_mut();
-        sum.zip(levels).for_each(|(sum, level)| *sum += f64::from(level));
+        let mut sum = sums[*class as usize].iter_mut();
+        truth.levels(place * len..(place + 1) * len, |level| {
+            if let Some(sum) = sum.next() {
+                *sum += f64::from(level);
+            }
+        });
     }
     let mean = |class: &usize| {
         sums[*class]
@@ -243,13 +248,7 @@ fn exchanged(table: &[Vec<f64>]) -> (f64, f64) {
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    if values.is_empty() {
-        0.0
-    } else {
-        percentile(&values, 0.5)
-    }
+    Spread::of(values).map_or(0.0, |spread| spread.median)
 }
 
 fn bytes(image: &[f64]) -> Vec<u8> {

@@ -7,15 +7,16 @@ use support::*;
 use visard_attacks::{Budget, Error, Exposure, Rng, Set, Verdict, attacks};
 use visard_core::{Array, Values};
 
+/// The values of images folded at mid-grey, the darker half.
+fn folded(plain: &Set) -> Vec<u8> {
+    let values = plain.as_bytes().unwrap().iter();
+    values.map(|v| *v.min(&(255 - v))).collect()
+}
+
 #[test]
 fn leading_bits_fold_the_plain_image_whatever_the_key() {
     let plain = patches(6);
-    let folded: Vec<u8> = plain
-        .as_bytes()
-        .unwrap()
-        .iter()
-        .map(|v| *v.min(&(255 - v)))
-        .collect();
+    let folded = folded(&plain);
     for given in [NO_COLOR_STEP, &[("color", "false"), ("image_key", "true")]] {
         for secret in [1, 2] {
             let made = disguise("skk", given, secret, &plain);
@@ -55,13 +56,7 @@ fn leading_bits_are_a_baseline_for_the_block_schemes() {
         assert_eq!((guess.shape(), guess.len()), (plain.shape(), 1), "{scheme}");
         assert!(guess.as_bytes().unwrap().iter().all(|v| *v < 128), "{scheme}");
         if scheme == "negpos" {
-            let folded: Vec<u8> = plain
-                .as_bytes()
-                .unwrap()
-                .iter()
-                .map(|v| *v.min(&(255 - v)))
-                .collect();
-            assert_eq!(guess.as_bytes().unwrap(), folded);
+            assert_eq!(guess.as_bytes().unwrap(), folded(&plain));
         }
     }
     let other = exposure("aes", &[], COLOR, disguise("aes", &[], 3, &patches(1)));

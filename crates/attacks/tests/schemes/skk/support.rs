@@ -1,43 +1,20 @@
 //! Sets of images, disguises and scores.
 
-use flate2::read::GzDecoder;
-use std::{collections::BTreeMap, fs::File, io::Read, path::PathBuf};
-use visard_attacks::{Budget, Exposure, Outcome, Pairs, Result, Rng, Set, Target, attacks};
-use visard_core::{
-    Dtype, Key, MasterSecret, PixelsMut, PixelsRef, Salt, SampleId, Samples, Shape, params::Params,
-};
+pub(super) use crate::support::{Given, exposure};
+use crate::support::{garments, key, photos, run, texts};
+use visard_attacks::{Budget, Exposure, Outcome, Pairs, Result, Rng, Set};
+use visard_core::{Key, MasterSecret, PixelsRef, Salt, SampleId, Samples, Shape};
 
 pub(super) const COLOR: Shape = Shape::new(32, 32, 3);
 pub(super) const GREY: Shape = Shape::new(28, 28, 1);
 pub(super) const NO_COLOR_STEP: &[(&str, &str)] = &[("color", "false")];
 pub(super) const OWN_KEYS: &[(&str, &str)] = &[("image_key", "true")];
 
-pub(super) type Given<'a> = &'a [(&'a str, &'a str)];
-
-pub(super) fn texts(given: Given<'_>) -> BTreeMap<String, String> {
-    given
-        .iter()
-        .map(|(k, v)| (k.to_string(), v.to_string()))
-        .collect()
-}
-
 /// Disguises images under the key of that secret.
 pub(super) fn disguise(scheme: &str, given: Given<'_>, secret: u8, plain: &Set) -> Set {
-    let secret = MasterSecret::new([secret; 32]);
-    let key = Key::new(scheme, &texts(given), Some(plain.shape()), secret, None).unwrap();
-    let ids = SampleId::numbered("train", 0, plain.len());
-    let prepared = key.disguise(plain.shape()).unwrap();
-    let output = prepared.output();
-    assert_eq!(output.dtype, Dtype::U8);
-    let mut made = vec![0; plain.len() * output.shape.len()];
-    let samples = Samples::new(Salt([9; 16]), &ids);
-    let to = PixelsMut::U8(&mut made);
-    prepared.apply(samples, plain.as_bytes().unwrap(), to).unwrap();
-    Set::bytes(output.shape, made).unwrap()
-}
-
-pub(super) fn exposure(scheme: &str, given: Given<'_>, plain: Shape, disguised: Set) -> Exposure {
-    Exposure::new(Target::new(scheme, &texts(given), plain).unwrap(), disguised).unwrap()
+    let made = crate::support::disguise(&key(scheme, given, plain.shape(), secret), plain, 9, 0);
+    assert!(made.as_bytes().is_ok());
+    made
 }
 
 pub(super) fn attack_with(
@@ -46,9 +23,7 @@ pub(super) fn attack_with(
     exposure: &Exposure,
     budget: Budget,
 ) -> Result<Outcome> {
-    let info = attacks::find(name)?;
-    let params = Params::resolve(info.params, &texts(given))?;
-    (info.run)(exposure, &params, &budget, &mut Rng::new(1), &|_, _| ())
+    run(name, exposure, given, &budget, 1)
 }
 
 pub(super) fn attack(name: &str, given: Given<'_>, exposure: &Exposure) -> Outcome {
@@ -65,22 +40,9 @@ pub(super) fn same(a: &[u8], b: &[u8]) -> f64 {
     a.iter().zip(b).filter(|(a, b)| a == b).count() as f64 / a.len() as f64
 }
 
-pub(super) fn data(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../data")
-        .join(name)
-}
-
 /// Patches of 32x32x3 at random places of the bundled photographs.
 pub(super) fn patches(count: usize) -> Set {
-    let photos: Vec<_> = ["astronaut", "chelsea", "coffee"]
-        .iter()
-        .map(|name| {
-            image::open(data(&format!("photos/{name}.png")))
-                .unwrap()
-                .to_rgb8()
-        })
-        .collect();
+    let photos = photos();
     let mut rng = Rng::new(5);
     let mut pixels = Vec::new();
     for i in 0..count {
@@ -98,18 +60,13 @@ pub(super) fn patches(count: usize) -> Set {
 
 /// A photograph, (H, W, 3).
 pub(super) fn photo(name: &str) -> Set {
-    let photo = image::open(data(&format!("photos/{name}.png")))
-        .unwrap()
-        .to_rgb8();
+    let photo = crate::support::photo(name);
     let shape = Shape::new(photo.height() as usize, photo.width() as usize, 3);
     Set::bytes(shape, photo.into_raw()).unwrap()
 }
 
 pub(super) fn fashion(count: usize) -> Set {
-    let file = File::open(data("fashion-mnist-12k/t10k-images-idx3-ubyte.gz")).unwrap();
-    let mut pixels = vec![0; 16 + count * GREY.len()];
-    GzDecoder::new(file).read_exact(&mut pixels).unwrap();
-    Set::bytes(GREY, pixels.split_off(16)).unwrap()
+    garments("t10k", count)
 }
 
 pub(super) fn noise(shape: Shape, count: usize, seed: u64) -> Set {

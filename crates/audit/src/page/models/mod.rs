@@ -2,7 +2,7 @@
 
 mod tables;
 
-use super::{anchor, badge, picture, roc, scroll};
+use super::{anchor, badge, percent, picture, roc, scroll};
 use crate::{
     Access, Cell, CellRecord, Example, Extraction, ModelAttacked, ModelRecord, Result, Told, Trained,
 };
@@ -144,9 +144,7 @@ fn brief(record: Option<&CellRecord>) -> String {
 
 /// The best agreement at home.
 fn agreement(told: &Extraction) -> String {
-    let home = told.copies.iter().filter(|copy| copy.at_home);
-    let best = home.max_by(|a, b| a.agreement.total_cmp(&b.agreement));
-    best.map_or("no copy".into(), |copy| {
+    told.best().map_or("no copy".into(), |copy| {
         format!("{:.2} ({:.2})", copy.agreement, copy.null)
     })
 }
@@ -224,8 +222,4 @@ fn findings(attack: &ModelAttacked) -> Markup {
             }
         },
     )
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.0} %", 100.0 * share)
 }

@@ -1,16 +1,26 @@
 //! Tables of what attacks on models found, cell by cell.
 
-use super::percent;
-use crate::{Cell, CellRecord, Classes, Extraction, Membership, ModelAttacked, Told, page::scroll};
+use crate::{
+    Cell, Classes, Extraction, Membership, ModelAttacked, Told,
+    page::{percent, scroll},
+};
 use maud::{Markup, html};
+
+/// The cells with a finding that `pick` takes, with that finding.
+fn found<'a, T>(attack: &'a ModelAttacked, pick: fn(&'a Told) -> Option<&'a T>) -> Vec<(Cell, &'a T)> {
+    let told = attack
+        .cells
+        .iter()
+        .filter_map(|record| Some((record.cell, pick(record.told.as_ref()?)?)));
+    told.collect()
+}
 
 /// True positives at few false ones.
 pub(super) fn rates(attack: &ModelAttacked) -> Markup {
-    let told = |record: &CellRecord| match &record.told {
-        Some(Told::Membership(told)) => Some((record.cell, told.clone())),
+    let found: Vec<(Cell, &Membership)> = found(attack, |told| match told {
+        Told::Membership(told) => Some(told),
         _ => None,
-    };
-    let found: Vec<(Cell, Membership)> = attack.cells.iter().filter_map(told).collect();
+    });
     html! {
         @if !found.is_empty() {
             (scroll(&format!("Members found by {}", attack.name), html! {
@@ -44,11 +54,10 @@ pub(super) fn rates(attack: &ModelAttacked) -> Markup {
 
 /// What answers tell of classes; of an outsider class by class.
 pub(super) fn answers(attack: &ModelAttacked) -> Markup {
-    let told = |record: &CellRecord| match &record.told {
-        Some(Told::Classes(told)) => Some((record.cell, told.clone())),
+    let found: Vec<(Cell, &Classes)> = found(attack, |told| match told {
+        Told::Classes(told) => Some(told),
         _ => None,
-    };
-    let found: Vec<(Cell, Classes)> = attack.cells.iter().filter_map(told).collect();
+    });
     let Some((cell, first)) = found.first() else {
         return html! {};
     };
@@ -94,11 +103,10 @@ pub(super) fn answers(attack: &ModelAttacked) -> Markup {
 
 /// Copies with more and more queries.
 pub(super) fn copies(attack: &ModelAttacked) -> Markup {
-    let told = |record: &CellRecord| match &record.told {
-        Some(Told::Extraction(told)) => Some((record.cell, told.clone())),
+    let found: Vec<(Cell, &Extraction)> = found(attack, |told| match told {
+        Told::Extraction(told) => Some(told),
         _ => None,
-    };
-    let found: Vec<(Cell, Extraction)> = attack.cells.iter().filter_map(told).collect();
+    });
     let kind = |cell: &Cell, at_home: bool| match cell.is_disguised() == at_home {
         true => "disguised",
         false => "plain",

@@ -1,6 +1,6 @@
 //! Attacks on disguised images.
 
-use super::{RunArgs, create, ended, refuse_occupied, watched, write_pictures, write_record};
+use super::{RunArgs, create, ended, refuse_occupied, watched, write_images, write_pictures, write_record};
 use crate::{commands::eval::split_named, failure::Usage, options, talk::Talk};
 use anyhow::Context;
 use serde_json::json;
@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 use visard_attacks::{AttackInfo, Exposure, Outcome, Pairs, Rng, Set, Target, score};
-use visard_core::{Pixels, Shape, params::Params};
+use visard_core::{Pixels, Values, params::Params};
 use visard_data::{Loaded, Opened, Stored};
 
 /// Pictures that are written one by one; all of them are in reconstructions.npz.
@@ -273,35 +273,18 @@ fn write_outcome(folder: &Path, outcome: &Outcome) -> anyhow::Result<()> {
         let pictures = folder.join("pictures");
         create(&pictures)?;
         write_pictures(&pictures, guess.shape(), &guess.to_floats(), PICTURES)?;
-        visard_data::write_arrays(
-            &folder.join("reconstructions.npz"),
-            &[("images", images_array(guess))],
-        )?;
+        let values = match guess.pixels() {
+            Pixels::U8(bytes) => Values::U8(bytes.clone()),
+            Pixels::F32(values) => Values::F64(values.iter().map(|v| f64::from(*v)).collect()),
+        };
+        write_images(&folder.join("reconstructions.npz"), guess.shape(), values)?;
     }
-    let material: Vec<_> = outcome.material.iter().collect();
-    if !material.is_empty() {
-        let arrays: Vec<_> = material
-            .into_iter()
-            .map(|(name, array)| (name, array.clone()))
-            .collect();
+    let material = outcome.material.iter();
+    let arrays: Vec<_> = material.map(|(name, array)| (name, array.clone())).collect();
+    if !arrays.is_empty() {
         visard_data::write_arrays(&folder.join("material.npz"), &arrays)?;
     }
     Ok(())
-}
-
-fn images_array(set: &Set) -> visard_core::Array {
-    let Shape {
-        height,
-        width,
-        channels,
-    } = set.shape();
-    visard_core::Array {
-        shape: vec![set.len(), height, width, channels],
-        values: match set.pixels() {
-            Pixels::U8(bytes) => visard_core::Values::U8(bytes.clone()),
-            Pixels::F32(values) => visard_core::Values::F64(values.iter().map(|v| f64::from(*v)).collect()),
-        },
-    }
 }
 
 fn told(info: &AttackInfo, outcome: &Outcome, record: &serde_json::Value, output: &Path) -> String {

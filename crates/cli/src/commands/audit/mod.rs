@@ -33,9 +33,9 @@ const WORSE: u8 = 20;
 /// a table (.csv). The page shows pictures of bundled images under another key, unless --include-originals is
 /// said. Without a data set the bundled images are audited on.
 ///
-/// Level M trains a network on half of the attacked images, disguised, and attacks it: who was trained on, which
-/// class an image is of, what the classes look like, a copy of the model; without a key, and with the key that an
-/// attack of the other levels recovered. The same network trained on the plain images stands beside it. It needs
+/// Level M trains a network on at most half of the attacked images, disguised, and attacks it: who was trained on,
+/// which class an image is of, what the classes look like, a copy of the model; without a key, and with the key that
+/// an attack of the other levels recovered. The same network trained on the plain images stands beside it. It needs
 /// labels and about 200 images.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:

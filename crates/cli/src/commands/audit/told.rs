@@ -3,7 +3,7 @@
 use super::files;
 use crate::talk::{Talk, table};
 use std::{path::Path, process::ExitCode};
-use visard_audit::{Audit, ModelAttacked, Verdict};
+use visard_audit::{Audit, Verdict};
 
 /// The verdicts for people.
 pub(super) fn told(audit: &Audit, page: &Path) -> String {
@@ -39,17 +39,12 @@ pub(super) fn told(audit: &Audit, page: &Path) -> String {
             text += &format!("inconclusive: {}: {why}\n", attack.name);
         }
     }
-    let cells = |attack: &ModelAttacked| {
-        let inconclusive = attack
-            .cells
-            .iter()
-            .filter_map(|cell| Some((cell.cell, cell.inconclusive.clone()?)));
-        inconclusive.collect::<Vec<_>>()
-    };
     let models = audit.model.iter().flat_map(|model| &model.attacks);
     for attack in models.clone() {
-        for (cell, why) in cells(attack) {
-            text += &format!("inconclusive: {} ({}): {why}\n", attack.name, cell.who());
+        for record in &attack.cells {
+            if let Some(why) = &record.inconclusive {
+                text += &format!("inconclusive: {} ({}): {why}\n", attack.name, record.cell.who());
+            }
         }
     }
     text + &format!(

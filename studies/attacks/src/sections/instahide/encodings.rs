@@ -85,24 +85,25 @@ impl Encodings {
     }
 }
 
-/// Encodings of the scheme.
-pub(super) fn encode(images: &Images, given: Given<'_>, seed: u8) -> anyhow::Result<Encodings> {
-    let key = Key::new(
-        "instahide",
-        &texts(given),
-        None,
-        MasterSecret::new([seed; 32]),
-        None,
-    )?;
-    let disguise = key.disguise(SHAPE)?;
+/// Encodings of the scheme, and the private images in each.
+pub(crate) fn blended(
+    images: &impl Gallery,
+    shape: Shape,
+    given: Given<'_>,
+    seed: u8,
+) -> anyhow::Result<(Vec<f32>, Vec<Blend>)> {
+    let secret = MasterSecret::new([seed; 32]);
+    let key = Key::new("instahide", &texts(given), None, secret, None)?;
+    let disguise = key.disguise(shape)?;
     let ids = SampleId::numbered("train", 0, images.len());
     let samples = Samples {
         gallery: Some(images),
         ..Samples::new(Salt([seed; 16]), &ids)
     };
+    let private: Vec<u8> = (0..images.len()).flat_map(|i| images.image(i).to_vec()).collect();
     let count = images.len() * key.scheme().encodings();
-    let mut values = vec![0f32; count * LEN];
-    disguise.apply(samples, &images.private, PixelsMut::F32(&mut values))?;
+    let mut values = vec![0f32; count * shape.len()];
+    disguise.apply(samples, &private, PixelsMut::F32(&mut values))?;
     let labels: Vec<u32> = (0..images.len() as u32).collect();
     let mut weights = vec![0f32; count * images.len()];
     disguise.soft_labels(samples, &labels, images.len(), &mut weights)?;
@@ -110,9 +111,15 @@ pub(super) fn encode(images: &Images, given: Given<'_>, seed: u8) -> anyhow::Res
         let parts = row.iter().enumerate().filter(|(_, weight)| **weight > 0.0);
         parts.map(|(image, weight)| (image, f64::from(*weight))).collect()
     };
+    Ok((values, weights.chunks(images.len()).map(blend).collect()))
+}
+
+/// Encodings of the scheme.
+pub(super) fn encode(images: &Images, given: Given<'_>, seed: u8) -> anyhow::Result<Encodings> {
+    let (values, blends) = blended(images, SHAPE, given, seed)?;
     Ok(Encodings {
         values,
-        blends: weights.chunks(images.len()).map(blend).collect(),
+        blends,
         planted: Vec::new(),
     })
 }

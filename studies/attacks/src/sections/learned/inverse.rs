@@ -94,14 +94,14 @@ pub(super) fn networks(images: &Set) -> anyhow::Result<Table> {
         );
         let mut cells = Vec::new();
         for (name, own) in COLUMNS {
-            let target = exposure(scheme, given, shape, disguised.clone())?
-                .with_pairs(pairs(&known, &answers, LESSONS)?)?
-                .with_public(public.clone())?;
             let applies = attacks::find(name)?.applies;
             if !applies.is_empty() && !applies.contains(&scheme) {
                 cells.push(Cell::text("-"));
                 continue;
             }
+            let target = exposure(scheme, given, shape, disguised.clone())?
+                .with_pairs(pairs(&known, &answers, LESSONS)?)?
+                .with_public(public.clone())?;
             let outcome = attack(name, &target, own)?;
             let found = pictures(&outcome)?;
             cells.push(Cell::of([

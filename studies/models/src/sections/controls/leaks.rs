@@ -1,6 +1,6 @@
 //! Class membership: a plain model, labels that say nothing, and wrong labels that say all.
 
-use super::{Control, Lab, attack};
+use super::{Control, Lab, attack, exposed};
 use crate::{plan::Net, scene::fit};
 use anyhow::bail;
 use study_attacks::{
@@ -9,7 +9,7 @@ use study_attacks::{
 };
 use visard_attacks::{
     Rng, learning,
-    model::{Forms, Found, ModelExposure, Victim, score},
+    model::{Found, Victim, score},
 };
 
 pub(super) const CLASSES: Control = Control {
@@ -31,13 +31,13 @@ fn classes(lab: &Lab<'_>, mut table: Table) -> anyhow::Result<Table> {
     let asked = lab.sets.fashion_mnist(Part::Test, test)?;
     let recipe = Net::Mlp.recipe(20, 1)?;
     let model = fit(&recipe, &learning::examples(&set)?, NUMBER)?;
-    let exposure = ModelExposure {
-        victim: Victim::answering(&model),
-        recipe: &recipe,
-        trained_on: train,
-        candidates: Forms::same(learning::examples(&asked)?),
-        own: Forms::same(learning::examples(&slice(&set, 0, NUMBER)?)?),
-    };
+    let exposure = exposed(
+        Victim::answering(&model),
+        &recipe,
+        train,
+        learning::examples(&asked)?,
+        learning::examples(&slice(&set, 0, NUMBER)?)?,
+    );
     let Found::Answers(answers) = attack("class-membership", &exposure, &[])? else {
         bail!("class-membership gave no answers");
     };

@@ -1,6 +1,6 @@
 //! Membership: a model that knows its pictures by heart, one that was not trained on any, an overfitted one.
 
-use super::{Control, Lab, attack};
+use super::{Control, Lab, attack, exposed};
 use crate::{plan::Net, scene::fit, split::join};
 use anyhow::bail;
 use study_attacks::{
@@ -10,7 +10,7 @@ use study_attacks::{
 };
 use visard_attacks::{
     Rng, Set, learning,
-    model::{Forms, Found, ModelExposure, Victim, score},
+    model::{Found, Victim, score},
 };
 use visard_core::Pixels;
 use visard_learn::{Model, TrainConfig};
@@ -47,6 +47,9 @@ const ATTACKS: [(&str, Given<'static>); 5] = [
     ("lira-offline", &[("shadows", "16")]),
     ("rmia", &[("shadows", "4")]),
 ];
+
+/// The share of false positives of the last column.
+const LOW: f64 = 0.01;
 
 /// Settings of an attack, or in a quick run few shadow models.
 fn settings<'a>(lab: &Lab<'_>, given: Given<'a>) -> Given<'a> {
@@ -85,13 +88,13 @@ impl Staged {
         first: &Set,
         second: &Set,
     ) -> anyhow::Result<score::MembershipScore> {
-        let exposure = ModelExposure {
-            victim: Victim::answering(&self.model),
-            recipe: &self.recipe,
-            trained_on: self.members.len(),
-            candidates: Forms::same(learning::examples(&join(first, second)?)?),
-            own: Forms::same(learning::examples(&self.own)?),
-        };
+        let exposure = exposed(
+            Victim::answering(&self.model),
+            &self.recipe,
+            self.members.len(),
+            learning::examples(&join(first, second)?)?,
+            learning::examples(&self.own)?,
+        );
         let Found::Members(scores) = attack(name, &exposure, given)? else {
             bail!("{name} gave no scores");
         };
@@ -121,8 +124,7 @@ fn by_heart(lab: &Lab<'_>, rest: usize) -> anyhow::Result<Staged> {
 }
 
 fn row(table: &mut Table, name: &str, score: &score::MembershipScore, auc: Cell, rate: Option<f64>) {
-    let found = score.rates.iter().find(|rate| rate.fpr == 0.01);
-    let found = found.map_or(Cell::text("-"), |found| {
+    let found = score.at(LOW).map_or(Cell::text("-"), |found| {
         let shown = figure(found.tpr, 3);
         rate.map_or(shown.clone(), |rate| shown.at_least(rate)).into()
     });
@@ -180,11 +182,7 @@ fn overfitted(lab: &Lab<'_>, mut table: Table) -> anyhow::Result<Table> {
     let shadows = settings(lab, &[("shadows", "16")]);
     let loss = staged.score(("mia-loss", &[]), &staged.members, &staged.others)?;
     let lira = staged.score(("lira", shadows), &staged.members, &staged.others)?;
-    let rate = loss
-        .rates
-        .iter()
-        .find(|rate| rate.fpr == 0.01)
-        .map(|rate| rate.tpr);
+    let rate = loss.at(LOW).map(|rate| rate.tpr);
     row(&mut table, "mia-loss", &loss, figure(loss.auc, 3).into(), None);
     row(
         &mut table,

@@ -5,19 +5,20 @@ mod leaks;
 mod membership;
 mod softmax;
 
-use super::{Order, Section, Work};
-use crate::record::{place, write};
-use std::{fs, time::Duration, time::Instant};
+use super::{Order, PACKAGE, Section, Work};
+use crate::record::place;
+use std::time::{Duration, Instant};
 use study_attacks::{
     disguised::{Given, texts},
-    record::{Record, Table},
+    record::{Record, Table, read, write},
     sets::Sets,
 };
 use visard_attacks::{
     Budget, Rng,
-    model::{self, Found, ModelExposure},
+    model::{self, Forms, Found, ModelExposure, Victim},
 };
 use visard_core::params::Params;
+use visard_learn::{Examples, TrainConfig};
 
 pub(super) static INFO: Section = Section {
     name: "controls",
@@ -57,10 +58,7 @@ const ALL: &[Control] = &[
 
 pub(super) fn run(section: &Section, order: &Order<'_>) -> anyhow::Result<()> {
     let path = place(order.root, section.name);
-    let old: Option<Record> = match path.exists() && !order.again {
-        true => Some(serde_json::from_str(&fs::read_to_string(&path)?)?),
-        false => None,
-    };
+    let old: Option<Record> = if order.again { None } else { read(&path)? };
     let (mut tables, mut seconds) = old.map_or((Vec::new(), 0.0), |old| (old.tables, old.seconds));
     let lab = Lab {
         sets: order.sets,
@@ -78,11 +76,28 @@ pub(super) fn run(section: &Section, order: &Order<'_>) -> anyhow::Result<()> {
         // The order of the document, whichever was measured first.
         tables.sort_by_key(|table| ALL.iter().position(|control| control.title == table.title));
         let taken = Duration::from_secs_f64(seconds);
-        let record = Record::new("study-models", section.name, section.title, tables, taken);
+        let record = Record::new(PACKAGE, section.name, section.title, tables, taken);
         write(&path, serde_json::to_string_pretty(&record)? + "\n")?;
         tables = record.tables;
     }
     Ok(())
+}
+
+/// An adversary with pictures in question and pictures of its own, in the form in which they are sent.
+fn exposed<'a>(
+    victim: Victim<'a>,
+    recipe: &'a TrainConfig,
+    trained_on: usize,
+    asked: Examples,
+    own: Examples,
+) -> ModelExposure<'a> {
+    ModelExposure {
+        victim,
+        recipe,
+        trained_on,
+        candidates: Forms::same(asked),
+        own: Forms::same(own),
+    }
 }
 
 /// Runs an attack on models to its end.

@@ -1,6 +1,6 @@
 //! Softmax regression: what it gives away can be worked out, so that inversion and extraction must bring it.
 
-use super::{Control, Lab, attack};
+use super::{Control, Lab, attack, exposed};
 use crate::{
     cloak::{Cloak, Use},
     scene::fit,
@@ -13,7 +13,7 @@ use study_attacks::{
 };
 use visard_attacks::{
     Set, learning,
-    model::{Forms, Found, ModelExposure, Victim, score},
+    model::{Found, Victim, score},
 };
 use visard_core::{Pixels, Shape};
 use visard_learn::{Examples, TrainConfig};
@@ -48,23 +48,6 @@ fn recipe(epochs: usize) -> anyhow::Result<TrainConfig> {
     Ok(config)
 }
 
-/// An adversary that has the weights and some pictures in the model's own form.
-fn exposed<'a>(
-    model: &'a visard_learn::Model,
-    recipe: &'a TrainConfig,
-    trained_on: usize,
-    asked: Examples,
-    own: Examples,
-) -> ModelExposure<'a> {
-    ModelExposure {
-        victim: Victim::open(model),
-        recipe,
-        trained_on,
-        candidates: Forms::same(asked),
-        own: Forms::same(own),
-    }
-}
-
 fn inversion(lab: &Lab<'_>, mut table: Table) -> anyhow::Result<Table> {
     const RMT: (&str, Given<'static>) = ("rmt", &[("block", "4")]);
     let (train, test) = (lab.size(5000), lab.size(2000));
@@ -78,7 +61,7 @@ fn inversion(lab: &Lab<'_>, mut table: Table) -> anyhow::Result<Table> {
         let own = dressed(&slice(&set, 0, train.min(500))?)?;
         match attack(
             "mi-face",
-            &exposed(&model, &recipe, train, dressed(&asked)?, own),
+            &exposed(Victim::open(&model), &recipe, train, dressed(&asked)?, own),
             &[],
         )? {
             Found::Classes(pictures) => Ok(pictures),
@@ -144,7 +127,8 @@ fn extraction(lab: &Lab<'_>, mut table: Table) -> anyhow::Result<Table> {
     let asked = learning::examples(&halved(&lab.sets.fashion_mnist(Part::Test, lab.size(2000))?)?)?;
     let recipe = recipe(20)?;
     let model = fit(&recipe, &learning::examples(&set)?, CLASSES)?;
-    let exposure = exposed(&model, &recipe, train, asked.clone(), learning::examples(&own)?);
+    let own = learning::examples(&own)?;
+    let exposure = exposed(Victim::open(&model), &recipe, train, asked.clone(), own);
     let most = queries.to_string();
     let Found::Students(students) = attack("extraction", &exposure, &[("queries", &most)])? else {
         bail!("extraction gave no copies");

@@ -7,7 +7,7 @@
 use crate::{
     Budget, Error, Result, Rng,
     attacks::instahide::{
-        clusters::{Bits, RECUR, Wanted, bits, overlap, runs},
+        clusters::{Wanted, members_of, recurring, runs},
         labels::Labels,
         similarity::Similarity,
         transport,
@@ -49,7 +49,7 @@ pub fn cores(
     let mut kept: Vec<(Vec<usize>, f64)> = Vec::new();
     for share in SHARES {
         let core = (size / share).max(2);
-        for (members, within) in recurring(similarity, &runs, core) {
+        for (members, within) in ranked(similarity, &runs, core) {
             if kept.len() == wanted.images || budget.is_spent() {
                 break;
             }
@@ -91,17 +91,12 @@ fn between(similarity: &Similarity, a: &[usize], b: &[usize]) -> f64 {
 }
 
 /// The first `core` encodings of the runs that recur, with the similarity within, the largest first.
-fn recurring(similarity: &Similarity, runs: &[Vec<usize>], core: usize) -> Vec<(Vec<usize>, f64)> {
-    let cores: Vec<(&[usize], Bits)> = runs
-        .iter()
-        .filter_map(|run| run.get(..core))
-        .map(|members| (members, bits(members, similarity.count())))
-        .collect();
-    let mut found: Vec<(Vec<usize>, f64)> = cores
-        .par_iter()
-        .filter_map(|(members, own)| {
-            let alike = cores.iter().filter(|(_, other)| 2 * overlap(own, other) > core);
-            (alike.count() >= RECUR).then(|| (members.to_vec(), between(similarity, members, members)))
+fn ranked(similarity: &Similarity, runs: &[Vec<usize>], core: usize) -> Vec<(Vec<usize>, f64)> {
+    let mut found: Vec<(Vec<usize>, f64)> = recurring(runs, core, similarity.count())
+        .into_par_iter()
+        .map(|(run, _)| {
+            let members = &runs[run][..core];
+            (members.to_vec(), between(similarity, members, members))
         })
         .collect();
     found.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
@@ -159,15 +154,6 @@ pub fn assign(
         assigned = Some(Assigned { sets, explained });
     }
     Ok(assigned)
-}
-
-/// The encodings of each cluster.
-pub(super) fn members_of(sets: &[Vec<usize>], clusters: usize) -> Vec<Vec<usize>> {
-    let mut members = vec![Vec::new(); clusters];
-    for (encoding, set) in sets.iter().enumerate() {
-        set.iter().for_each(|cluster| members[*cluster].push(encoding));
-    }
-    members
 }
 
 /// What it costs to put each encoding in each cluster: the less, the better the cluster suits it, and more where

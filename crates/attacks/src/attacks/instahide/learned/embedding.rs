@@ -6,7 +6,11 @@
 //! predictive coding, arXiv 1807.03748) on imitated encodings, where pairs count by how much they have in common.
 
 use super::imitation::{Imitated, Imitator};
-use crate::{Budget, Progress, Result, Rng, attacks::instahide::similarity::Similarity, learning::BATCH};
+use crate::{
+    Budget, Progress, Result, Rng,
+    attacks::{instahide::similarity::Similarity, learned::mean_and_deviation},
+    learning::BATCH,
+};
 use burn::{
     module::Module,
     nn::{
@@ -84,17 +88,11 @@ pub(super) struct Scale {
 
 impl Scale {
     pub(super) fn of(shape: Shape, magnitudes: &[f32]) -> Self {
-        let count = magnitudes.len().max(1) as f64;
-        let mean = magnitudes.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
-        let square = magnitudes
-            .iter()
-            .map(|v| (f64::from(*v) - mean).powi(2))
-            .sum::<f64>()
-            / count;
+        let (mean, deviation) = mean_and_deviation(magnitudes);
         Self {
             shape,
             mean: mean as f32,
-            factor: (1.0 / square.sqrt().max(1e-6)) as f32,
+            factor: (1.0 / deviation.max(1e-6)) as f32,
         }
     }
 
@@ -173,11 +171,9 @@ impl Embedding {
                 return Ok(None);
             }
             progress(step as f64 / course.steps as f64, "learning a similarity");
-            let order = rng.permutation(chosen.len()).into_iter().take(many);
-            let players: Vec<usize> = order.map(|place| chosen[place]).collect();
-            let made = imitator.encode(&players, course.batch, rng);
+            let made = imitator.encode_some(chosen, many, course.batch, rng);
             let images = scale.tensor(&made.magnitudes, &numbers, &device);
-            let common = made.common(players.len());
+            let common = made.common(many);
             let common = custom::tensor(common, [course.batch; 2], &device);
             let rows = fitter.network().logits(images, None);
             let products = rows.clone().matmul(rows.transpose()) * SHARPNESS + apart.clone();

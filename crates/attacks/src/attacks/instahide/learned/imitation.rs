@@ -127,6 +127,13 @@ impl Imitator {
         Imitated { magnitudes, blends }
     }
 
+    /// Likewise, in which `many` of the images `chosen`, drawn at random, play the private ones.
+    pub(super) fn encode_some(&self, chosen: &[usize], many: usize, count: usize, rng: &mut Rng) -> Imitated {
+        let order = rng.permutation(chosen.len()).into_iter().take(many);
+        let players: Vec<usize> = order.map(|place| chosen[place]).collect();
+        self.encode(&players, count, rng)
+    }
+
     fn encode_one(&self, chosen: &[usize], own: usize, row: &mut [f32], rng: &mut Rng) -> Blend {
         let mut blend = Blend::new();
         for (slot, weight) in self.law.draw(rng).into_iter().enumerate() {

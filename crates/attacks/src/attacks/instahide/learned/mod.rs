@@ -12,17 +12,10 @@ mod order;
 mod pairs;
 mod refine;
 
-use super::{
-    View,
-    clusters::Wanted,
-    labels::Labels,
-    resolve::{FEWEST, START},
-    similarity::Similarity,
-    view::unfit,
-};
+use super::{View, clusters::Wanted, labels::Labels, resolve::START, similarity::Similarity};
 use crate::{
-    AttackInfo, Budget, Error, Evidence, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Set,
-    Verdict,
+    AttackInfo, Budget, Evidence, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Set, Verdict,
+    attacks::{learned::public, unfit},
     score::{Ambiguity, Choose},
 };
 use embedding::{Course, Embedding, Scale, areas};
@@ -172,31 +165,12 @@ struct Given<'a> {
 impl<'a> Given<'a> {
     fn read(exposure: &'a Exposure, params: &Params) -> Result<Self> {
         let view = View::read(NAME, exposure)?;
-        let refuse = |problem: &str| Err(unfit(NAME, &exposure.target, problem));
         if view.k < 2 {
-            return refuse("a blend of one image needs no similarity; instahide-recovery opens it");
+            let problem = "a blend of one image needs no similarity; instahide-recovery opens it";
+            return Err(unfit(NAME, &exposure.target, problem));
         }
-        if view.each * view.inside < FEWEST {
-            return refuse(&format!(
-                "each image is in {} encodings, and fewer than {FEWEST} do not tell the images apart; \
-                 encodings={} or more would",
-                view.each * view.inside,
-                FEWEST.div_ceil(view.inside)
-            ));
-        }
-        let problem = match &exposure.public {
-            Some(public) if public.shape() != view.shape => format!("these are of {}", public.shape()),
-            Some(public) if public.len() < FEWEST_PUBLIC => format!("there are {}", public.len()),
-            Some(public) => return Ok(Self::new(view, public, params)),
-            None => "there are none".into(),
-        };
-        Err(Error::Exposure(format!(
-            "{NAME} needs {FEWEST_PUBLIC} or more public images of {}, the shape of the encodings; {problem}",
-            view.shape
-        )))
-    }
-
-    fn new(view: View, public: &'a Set, params: &Params) -> Self {
+        view.check_encodings(NAME, &exposure.target)?;
+        let public = public(NAME, exposure, FEWEST_PUBLIC, "encodings")?;
         let int = |name| params.int(name) as usize;
         let course = Course {
             steps: match int("steps") {
@@ -211,13 +185,13 @@ impl<'a> Given<'a> {
             each: view.inside,
             seeds: int("seeds"),
         };
-        Self {
+        Ok(Self {
             view,
             public,
             course,
             wanted,
             rescore: int("rescore"),
-        }
+        })
     }
 
     /// Bytes that everything takes, about.
@@ -252,12 +226,7 @@ pub fn unmix(
 ) -> Result<Unmixed> {
     let mut given = Given::read(exposure, params)?;
     let (count, inside) = (given.view.count(), given.view.inside);
-    if inside > given.view.samples {
-        return Err(Error::Exposure(format!(
-            "blends of {inside} private images need as many samples, {} are here",
-            given.view.samples
-        )));
-    }
+    given.view.check_samples()?;
     let mut found = Unmixed::new(rng.permutation(count));
     if let Some(why) = budget.lacks(given.bytes(), "similarities, networks and images") {
         return Ok(found.ended(why));
@@ -367,8 +336,10 @@ fn learn(
     let order = rng.permutation(imitator.images());
     let held = (order.len() / 8).clamp(HELD[0], HELD[1]);
     let (held, players) = order.split_at(held);
-    let half = |share: f64, doing: &str| progress(0.5 * share, doing);
-    let embedding = Embedding::train(&imitator, players, scale, course, budget, rng, &half)?;
+    let part =
+        |from: f64, to: f64| move |share: f64, doing: &str| progress(from + (to - from) * share, doing);
+    let told = part(0.0, 0.5);
+    let embedding = Embedding::train(&imitator, players, scale, course, budget, rng, &told)?;
     let Some(embedding) = embedding else {
         return Ok(None);
     };
@@ -391,10 +362,12 @@ fn learn(
         return Ok(Some(similarity));
     }
     let size = (course.steps, course.batch);
-    let Some(pairs) = Pairs::train(&imitator, players, &embedding, size, budget, rng, &half)? else {
+    let told = part(0.5, 0.58);
+    let Some(pairs) = Pairs::train(&imitator, players, &embedding, size, budget, rng, &told)? else {
         return Ok(None);
     };
-    let own = pairs.correct(own, &made.magnitudes, given.rescore, budget, &half);
+    let told = part(0.58, 0.59);
+    let own = pairs.correct(own, &made.magnitudes, given.rescore, budget, &told);
     let rescored = own.auc(|a, b| made.share(a, b));
     figures.insert("auc_own_rescored", rescored);
     // A network for pairs that does harm on the adversary's own encodings is not asked about others.
@@ -403,6 +376,7 @@ fn learn(
     if !helps {
         return Ok(Some(similarity));
     }
-    let whole = pairs.correct(similarity, &view.magnitudes, given.rescore, budget, &half);
+    let told = part(0.59, 0.6);
+    let whole = pairs.correct(similarity, &view.magnitudes, given.rescore, budget, &told);
     Ok((!budget.is_spent()).then_some(whole))
 }

@@ -103,9 +103,7 @@ impl Pairs {
         let many = (batch / EACH).clamp(2, chosen.len().max(2));
         for step in 0..steps {
             progress(step as f64 / steps as f64, "learning to look at pairs");
-            let order = rng.permutation(chosen.len()).into_iter().take(many);
-            let players: Vec<usize> = order.map(|place| chosen[place]).collect();
-            let made = imitator.encode(&players, batch, rng);
+            let made = imitator.encode_some(chosen, many, batch, rng);
             let Some(similarity) = embedding.similarity(&made.magnitudes, budget) else {
                 return Ok(None);
             };

@@ -1,16 +1,18 @@
 //! Rounds of recovery: images, then coefficients and clusters again by the images.
 
-use super::cores::{Assigned, WRONG_CLASS, costs, members_of};
+use super::cores::{Assigned, WRONG_CLASS, costs};
 use crate::{
     Budget, Progress, Result,
     attacks::instahide::{
         Blend,
+        clusters::members_of,
         coefficients::{dot, refit},
         labels::Labels,
-        recovery::{Options, Problem, recover},
-        resolve::{merge, products, targets},
+        recovery::{Problem, recover},
+        resolve::{merge, options, products, targets},
         transport,
     },
+    attacks::learned::mean_and_deviation,
 };
 use rayon::prelude::*;
 use visard_core::Shape;
@@ -60,13 +62,7 @@ impl Scene<'_> {
         let (mut start, mut changed, mut done) = (start, 0.0, 0);
         loop {
             progress(done as f64 / rounds.max(1) as f64, "recovery");
-            let options = Options {
-                start,
-                // Coefficients are uncertain and some assignments wrong.
-                ridge: 1e-3,
-                restarts: if done + 1 < rounds { 4 } else { 24 },
-                ..Options::constant(self.shape, 0.0)
-            };
+            let options = options(self.shape, start, done + 1 >= rounds);
             let recovered = recover(&self.problem(&blends), &options, budget)?;
             done += 1;
             let spent = !recovered.complete || budget.is_spent();
@@ -133,7 +129,8 @@ impl Scene<'_> {
         budget: &Budget,
     ) -> Result<Option<Vec<Vec<usize>>>> {
         let gains = self.gains(blends, images);
-        let [first, second] = [explained, &gains[..]].map(|values| 1.0 / deviation(values).max(1e-9));
+        let unit = |values| 1.0 / (mean_and_deviation(values).1 as f32).max(1e-9);
+        let [first, second] = [explained, &gains[..]].map(unit);
         // Labels rule out as much as before.
         let scale = 1.0 / (2.0 * WRONG_CLASS);
         let both = explained.iter().zip(&gains);
@@ -182,13 +179,6 @@ impl Scene<'_> {
 fn fresh(old: &[Vec<usize>], new: &[Vec<usize>]) -> usize {
     let of = |(old, new): (&Vec<usize>, &Vec<usize>)| new.iter().filter(|one| !old.contains(one)).count();
     old.iter().zip(new).map(of).sum()
-}
-
-fn deviation(values: &[f32]) -> f32 {
-    let count = values.len().max(1) as f64;
-    let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
-    let square = values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>();
-    (square / count).sqrt() as f32
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 
 use super::{
     Examiner, Settings,
-    labelled::{Labelled, NO_TIME, Rate, answers, fit, lacks, majority, paced, split},
+    labelled::{Labelled, NO_TIME, Rate, answers, fit, lacks, paced, split},
 };
 use crate::{
     AttackInfo, Budget, Error, Exposure, Level, Needs, Outcome, Progress, Result, Rng, Target, Verdict,
+    attacks::{linkage::commonest, unfit},
 };
 use visard_core::params::{Kind, ParamSpec, Params};
-use visard_learn::{TrainConfig, networks, recommend};
+use visard_learn::{Examples, Model, TrainConfig, networks, recommend};
 
 /// Experiment 1. Its evidence is the accuracy on the disguised images beside that of the best constant
 /// answer.
@@ -104,7 +105,7 @@ pub(in crate::attacks::learned) const EPOCHS: ParamSpec = ParamSpec {
 };
 
 /// The configuration for a scheme's disguised images that [`NETWORK`] asks for.
-pub(in crate::attacks::learned) fn for_scheme(name: &str, target: &Target) -> Result<TrainConfig> {
+fn for_scheme(name: &str, target: &Target) -> Result<TrainConfig> {
     let network = match (name, target.name()) {
         ("auto", "skk" | "instahide") => "cnn",
         ("auto", _) => "mlp",
@@ -114,6 +115,25 @@ pub(in crate::attacks::learned) fn for_scheme(name: &str, target: &Target) -> Re
     let info = networks::find(network)?;
     let recommended = recommend(info, target.scheme.info(), target.scheme.params());
     Ok(recommended.config(network, &none, None, &none)?)
+}
+
+/// The network that [`NETWORK`] asks for, trained on a scheme's disguised images for as long as [`EPOCHS`] says;
+/// or why there is none.
+///
+/// # Errors
+/// If the network cannot take such images.
+pub(in crate::attacks::learned) fn learn(
+    target: &Target,
+    params: &Params,
+    data: &Examples,
+    classes: usize,
+    budget: &Budget,
+    rng: &mut Rng,
+) -> Result<std::result::Result<Model, String>> {
+    let config = for_scheme(params.text("network"), target)?;
+    let epochs = params.int("epochs") as usize;
+    let config = paced(config, data.len(), epochs, rng.next_u64());
+    fit(&config, data, classes, budget)
 }
 
 fn run_plain(
@@ -130,11 +150,8 @@ fn run_plain(
         ));
     };
     if shape != target.plain {
-        return Err(Error::Unfit {
-            attack: PLAIN.name,
-            target: target.describe(),
-            problem: format!("a network that knows plain images cannot be shown disguised ones of {shape}"),
-        });
+        let problem = format!("a network that knows plain images cannot be shown disguised ones of {shape}");
+        return Err(unfit(PLAIN.name, target, problem));
     }
     if public.shape() != shape {
         return Err(Error::Exposure(format!(
@@ -195,21 +212,15 @@ fn run_disguised(
     rng: &mut Rng,
     progress: Progress<'_>,
 ) -> Result<Outcome> {
-    const WHAT: &str = "disguised images";
     let target = &exposure.target;
-    let all = Labelled::new(&exposure.disguised, target.scheme.encodings(), WHAT)?;
-    let all = all.draw(params.int("images") as usize, rng);
-    all.check(WHAT)?;
+    let all = Labelled::disguised(exposure, params.int("images") as usize, rng)?;
     if let Some(why) = lacks(budget, exposure.disguised.shape(), all.examples.len()) {
         return Ok(Outcome::inconclusive(why));
     }
     let (train, test) = split(&all.classes(), 3, rng);
     let (train, test) = (all.pick(&train), all.pick(&test));
-    let config = for_scheme(params.text("network"), target)?;
-    let epochs = params.int("epochs") as usize;
-    let config = paced(config, train.examples.len(), epochs, rng.next_u64());
     progress(0.05, "training on disguised images");
-    let model = match fit(&config, &train.examples, all.names.len(), budget)? {
+    let model = match learn(target, params, &train.examples, all.names.len(), budget, rng)? {
         Ok(model) => model,
         Err(why) => return Ok(Outcome::inconclusive(why)),
     };
@@ -221,7 +232,7 @@ fn run_disguised(
         ("accuracy", rate.accuracy),
         ("accuracy_low", rate.interval.0),
         ("accuracy_high", rate.interval.1),
-        ("chance", majority(truth)),
+        ("chance", commonest(truth)),
         ("images", rate.of as f64),
         ("trained_on", train.examples.len() as f64),
     ]);

@@ -1,9 +1,9 @@
 //! Labelled images as what an adversary trains on and is judged by.
 
-use crate::{Budget, Error, Result, Rng, Set, learning};
+use crate::{Budget, Error, Exposure, Result, Rng, Set, learning};
 use serde::Serialize;
 use visard_core::Shape;
-use visard_learn::{Examples, Model, TrainConfig, wilson};
+use visard_learn::{Examples, Model, TrainConfig, argmax, wilson};
 
 /// Fewest pictures that a network is trained and judged on.
 pub(crate) const FEWEST: usize = 12;
@@ -58,6 +58,18 @@ impl Labelled {
             names,
             each,
         })
+    }
+
+    /// The disguised images of at most `most` pictures, drawn at random.
+    ///
+    /// # Errors
+    /// Those of [`Labelled::new`] and [`Labelled::check`].
+    pub(crate) fn disguised(exposure: &Exposure, most: usize, rng: &mut Rng) -> Result<Self> {
+        const WHAT: &str = "disguised images";
+        let each = exposure.target.scheme.encodings();
+        let some = Self::new(&exposure.disguised, each, WHAT)?.draw(most, rng);
+        some.check(WHAT)?;
+        Ok(some)
     }
 
     /// Number of pictures.
@@ -128,23 +140,6 @@ fn largest(classes: usize, rows: &[f32]) -> Result<Vec<u32>> {
         })
     };
     rows.chunks_exact(classes).map(class).collect()
-}
-
-/// Place of the largest value, the first of equals.
-fn argmax(values: &[f32]) -> usize {
-    (0..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
-}
-
-/// Share of the commonest class: what an answer gets that is always the same.
-pub(crate) fn majority(labels: &[u32]) -> f64 {
-    let mut sorted = labels.to_vec();
-    sorted.sort_unstable();
-    let most = sorted
-        .chunk_by(|a, b| a == b)
-        .map(<[u32]>::len)
-        .max()
-        .unwrap_or(0);
-    most as f64 / labels.len().max(1) as f64
 }
 
 /// Places in two parts, every `parts`-th of each class in the second, drawn at random; both ascending.

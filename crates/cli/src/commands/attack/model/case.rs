@@ -66,16 +66,18 @@ impl Case {
         let members = read(&args.members, Usual::Training)?;
         let others = read(&args.others, Usual::Test)?;
         let own = read(&args.own, Usual::Training)?;
-        let given = [
+        let given: Vec<(&str, &Held)> = [
             ("--members", members.as_ref()),
             ("--others", others.as_ref()),
             ("--own", own.as_ref()),
-        ];
+        ]
+        .into_iter()
+        .filter_map(|(name, held)| Some((name, held?)))
+        .collect();
         apart(&given)?;
         let held = alike(&given)?;
-        let forms = given.map(|(name, held)| Some((name, held?)));
         let mut made = Vec::new();
-        for (name, held) in forms.into_iter().flatten() {
+        for (name, held) in given {
             made.push((name, held, sender.forms(held, rng)?));
         }
         let of = |wanted: &str| {
@@ -87,7 +89,7 @@ impl Case {
             (Some(members), Some(others)) => Some(members.join(others)?),
             (one, other) => one.or(other).cloned(),
         };
-        let (candidates, own) = match (candidates, of("--own").cloned()) {
+        let (candidates, own_forms) = match (candidates, of("--own").cloned()) {
             (Some(candidates), Some(own)) => (candidates, own),
             // Of the two, the attack does not need the one that was not given.
             (Some(one), None) | (None, Some(one)) => (one.clone(), one),
@@ -110,11 +112,15 @@ impl Case {
             shadows: (aim == Aim::Membership).then(|| learned(sender, held)),
         };
         match aim {
-            Aim::Inversion => case.truth = truth(run, reading, given[2].1)?,
+            Aim::Inversion => case.truth = truth(run, reading, own.as_ref())?,
             Aim::Extraction => case.asked = asked(run, reading, &made)?,
             Aim::Membership | Aim::Classes => {}
         }
-        Ok((case, Images { candidates, own }))
+        let images = Images {
+            candidates,
+            own: own_forms,
+        };
+        Ok((case, images))
     }
 
     /// Whether the model was trained on each picture in question.
@@ -149,9 +155,8 @@ impl Case {
 }
 
 /// Refuses data sets that are disguised in different ways; the first of them.
-fn alike<'a>(given: &[(&str, Option<&'a Held>)]) -> anyhow::Result<&'a Held> {
-    let mut there = given.iter().filter_map(|(name, held)| Some((*name, (*held)?)));
-    let Some((first, held)) = there.next() else {
+fn alike<'a>(given: &[(&str, &'a Held)]) -> anyhow::Result<&'a Held> {
+    let Some(((first, held), others)) = given.split_first() else {
         return Err(Usage("there are no images to attack with".into()).into());
     };
     let key = |held: &Held| {
@@ -160,7 +165,7 @@ fn alike<'a>(given: &[(&str, Option<&'a Held>)]) -> anyhow::Result<&'a Held> {
             .map(|manifest| manifest.fingerprint.clone())
     };
     let words = |held: &Held| key(held).map_or("plain".into(), |key| format!("of the key {key}"));
-    match there.find(|(_, other)| key(other) != key(held)) {
+    match others.iter().find(|(_, other)| key(other) != key(held)) {
         None => Ok(held),
         Some((name, other)) => Err(Mismatch(format!(
             "{first} are {}, {name} are {}: all must be used in one form",

@@ -1,7 +1,7 @@
 //! What an attack on a model found: written down, and judged by the truth.
 
 use super::{case::Case, sending, told};
-use crate::commands::attack::{create, write_pictures};
+use crate::commands::attack::{create, write_images, write_pictures};
 use serde_json::{Value, json};
 use std::path::Path;
 use visard_attacks::model::{Found, ModelOutcome, Student, score};
@@ -186,15 +186,6 @@ fn write_classes(folder: &Path, name: &str, shape: Shape, pictures: &[f32]) -> a
     let pngs = folder.join(name);
     create(&pngs)?;
     write_pictures(&pngs, shape, pictures, usize::MAX)?;
-    let Shape {
-        height,
-        width,
-        channels,
-    } = shape;
-    let images = Array {
-        shape: vec![pictures.len() / shape.len(), height, width, channels],
-        values: Values::F64(pictures.iter().map(|v| f64::from(*v)).collect()),
-    };
-    let place = folder.join(format!("{name}.npz"));
-    Ok(visard_data::write_arrays(&place, &[("images", images)])?)
+    let values = Values::F64(pictures.iter().map(|v| f64::from(*v)).collect());
+    write_images(&folder.join(format!("{name}.npz")), shape, values)
 }

@@ -133,19 +133,15 @@ impl Held {
 ///
 /// # Errors
 /// If two of them, each named by its option, meet.
-pub(super) fn apart(parts: &[(&str, Option<&Held>)]) -> anyhow::Result<()> {
+pub(super) fn apart(parts: &[(&str, &Held)]) -> anyhow::Result<()> {
     for (i, (name, held)) in parts.iter().enumerate() {
-        for (other, more) in &parts[..i] {
-            if let (Some(a), Some(b)) = (held, more)
-                && a.meets(b)
-            {
-                return Err(Usage(format!(
-                    "{other} and {name} share pictures of {}; take parts that do not, such as DATA@train:0..1000 and \
-                     DATA@train:1000..3000",
-                    a.path.display()
-                ))
-                .into());
-            }
+        if let Some((other, _)) = parts[..i].iter().find(|(_, more)| held.meets(more)) {
+            return Err(Usage(format!(
+                "{other} and {name} share pictures of {}; take parts that do not, such as DATA@train:0..1000 and \
+                 DATA@train:1000..3000",
+                held.path.display()
+            ))
+            .into());
         }
     }
     Ok(())

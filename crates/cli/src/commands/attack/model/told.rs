@@ -86,8 +86,12 @@ pub(super) fn membership(score: &MembershipScore) -> String {
     )
 }
 
+/// A class by its name, or by its number where it has none.
+fn named(names: &[String], class: usize) -> String {
+    names.get(class).map_or_else(|| class.to_string(), String::clone)
+}
+
 pub(super) fn classes(leak: &ClassLeak, names: &[String]) -> String {
-    let name = |class: usize| names.get(class).map_or_else(|| class.to_string(), String::clone);
     let rows: Vec<Vec<String>> = leak
         .classes
         .iter()
@@ -95,13 +99,13 @@ pub(super) fn classes(leak: &ClassLeak, names: &[String]) -> String {
         .take(LINES)
         .map(|(class, answers)| {
             vec![
-                name(class),
+                named(names, class),
                 answers.n.to_string(),
                 format!("{:.3}", answers.entropy),
                 format!("{:.1}", answers.fano),
                 format!(
                     "{} ({})",
-                    name(answers.commonest as usize),
+                    named(names, answers.commonest as usize),
                     percent(answers.share)
                 ),
             ]
@@ -139,16 +143,14 @@ pub(super) fn inversion(scores: &[(&str, InversionScore)], names: &[String]) -> 
             .iter()
             .take(LINES)
             .map(|picture| {
-                let class = picture.class as usize;
-                let name = |class: usize| names.get(class).map_or_else(|| class.to_string(), String::clone);
                 let maybe = |value: Option<String>| value.unwrap_or_else(|| "-".into());
                 vec![
-                    name(class),
+                    named(names, picture.class as usize),
                     format!("{:.3} ({:.3})", picture.correlation, picture.correlation_other),
                     format!("{:.3} ({:.3})", picture.contrast, picture.contrast_other),
                     maybe(picture.ssim.map(|ssim| format!("{ssim:.3}"))),
                     picture.rank.to_string(),
-                    maybe(picture.examined.map(|class| name(class as usize))),
+                    maybe(picture.examined.map(|class| named(names, class as usize))),
                 ]
             })
             .collect();
